@@ -1,0 +1,123 @@
+"""What a codec is, and the list of all codecs.
+
+To try a codec of your own, write one file with a class like those in `golden/codecs/`, and put the
+class into `CODECS`; encode, decode, inspect, compare and bench then know it by its name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, ClassVar
+
+from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
+from atalanta.golden.format import BLOCK_BYTES, Record, round_up
+from atalanta.golden.header import Header
+from atalanta.golden.lanes import Schedule
+from atalanta.golden.values import Codes, Mapping
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a codec makes of a segment.
+
+    params: values for the codec's record in the base header.
+    sections: bytes for the header after the base; the container pads them to whole blocks.
+    payload: the coded values.
+    lane_bytes: for the base header; 0 unless the codec has lanes.
+    parts: bits of the payload by what they are for; they sum to 8 * len(payload).
+    schedule: the order of beats, for codecs with lanes.
+    """
+
+    params: Dict[str, int]
+    payload: bytes
+    sections: bytes = b""
+    lane_bytes: int = 0
+    parts: Dict[str, int] = field(default_factory=dict)
+    schedule: Schedule | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that differ between codecs: sections and payload."""
+        return round_up(len(self.sections), BLOCK_BYTES) + len(self.payload)
+
+
+class Codec(ABC):
+    """One way to code a segment. Construct it with its options; decoding needs none."""
+
+    name: ClassVar[str]
+    id: ClassVar[int]
+    mapping: ClassVar[Mapping]
+    record: ClassVar[Record]
+    hardware: ClassVar[bool] = False
+    """Whether the decoder in `hw` knows this codec."""
+
+    @classmethod
+    def options(cls) -> tuple[str, ...]:
+        """Names of the options that the class takes."""
+        return tuple(name for name in signature(cls).parameters if name != "self")
+
+    @abstractmethod
+    def encode(self, codes: Codes, bits: int) -> Body:
+        """Code a segment. codes: shape (count,), below 2^bits."""
+
+    @classmethod
+    @abstractmethod
+    def layout(cls, header: Header) -> Any:
+        """Everything the header says, parsed and checked. Raises StreamError."""
+
+    @classmethod
+    @abstractmethod
+    def section_bytes(cls, layout: Any) -> int:
+        """Bytes of the codec's own header sections, whole blocks."""
+
+    @classmethod
+    @abstractmethod
+    def decode(cls, layout: Any, payload: bytes, count: int) -> Codes:
+        """The codes, shape (count,). Raises StreamError."""
+
+    @classmethod
+    def parse_params(cls, header: Header) -> dict[str, int]:
+        """The codec's record from the base header; reserved bits must be 0."""
+        params = cls.record.unpack(header.params.to_bytes(4, "little"))
+        if params.get("reserved", 0):
+            raise StreamError(ErrorCode.HEADER, f"reserved parameter bits set, {where(header)}")
+        return params
+
+
+def where(header: Header) -> str:
+    """Names a segment in an error."""
+    return f"segment at byte {header.start}"
+
+
+def header_check(ok: bool, code: ErrorCode, what: str, header: Header) -> None:
+    """Raise StreamError unless `ok`."""
+    if not ok:
+        raise StreamError(code, f"{what}, {where(header)}")
+
+
+CODECS: dict[str, type[Codec]] = {}
+
+
+def register(codec: type[Codec]) -> type[Codec]:
+    """Class decorator: make a codec known by its name and number."""
+    for other in CODECS.values():
+        if codec.name == other.name or codec.id == other.id:
+            raise ParameterError(f"codec {codec.name} ({codec.id}) clashes with {other.name} ({other.id})")
+    CODECS[codec.name] = codec
+    return codec
+
+
+def codec_named(name: str) -> type[Codec]:
+    """The codec of that name; ParameterError lists the legal ones."""
+    if name not in CODECS:
+        raise ParameterError(f"codec must be one of {', '.join(CODECS)}, not {name!r}")
+    return CODECS[name]
+
+
+def codec_numbered(header: Header) -> type[Codec]:
+    """The codec a header names; StreamError(CODEC) if there is none."""
+    for codec in CODECS.values():
+        if codec.id == header.codec:
+            return codec
+    raise StreamError(ErrorCode.CODEC, f"codec {header.codec}, {where(header)}")

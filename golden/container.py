@@ -1,0 +1,177 @@
+"""Tensors to bytes and back: segments, headers, checks.
+
+A tensor is one segment or, if it is large, several behind one another, each with its own header,
+table and checks; the first carries the shape. A segment that a codec would make larger is stored raw.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atalanta.golden import codecs, header
+from atalanta.golden.codec import CODECS, Body, Codec, codec_named, codec_numbered, where
+from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
+from atalanta.golden.format import BLOCK_BYTES, crc32, padded
+from atalanta.golden.header import Header, parse_shape
+from atalanta.golden.params import MAX_SEGMENT_VALUES
+from atalanta.golden.values import Array, check_array, dtype_of, from_codes, to_codes
+
+SEGMENT_VALUES = 1 << 20
+"""Values of a segment by default: small enough to spread one tensor over threads and to keep little
+in memory, large enough that headers cost nothing (0.03 %)."""
+
+BEST = "best"
+"""The codec name that takes the smallest of all, segment by segment."""
+
+__all__ = ["BEST", "CODECS", "Segment", "codecs", "decode", "encode", "segments"]
+
+
+def _make(codec: str, options: dict[str, Any]) -> list[Codec]:
+    """The codecs to try. With `best`, each takes those of the options that it knows."""
+    if codec != BEST:
+        kind = codec_named(codec)
+        try:
+            return [kind(**options)]
+        except TypeError as error:
+            raise ParameterError(f"codec {codec}: {error}") from None
+    unknown = set(options) - {name for kind in CODECS.values() for name in kind.options()}
+    require(not unknown, "option", "known to a codec", ", ".join(sorted(unknown)))
+    return [
+        kind(**{name: value for name, value in options.items() if name in kind.options()})
+        for kind in CODECS.values()
+        if kind.hardware
+    ]
+
+
+def _smallest(values: Array, bits: int, signed: bool, coders: list[Codec]) -> tuple[Codec, Body]:
+    """The codec with the smallest body, raw if none is smaller than raw."""
+    raw = CODECS["raw"]()
+    tried = [(c, c.encode(to_codes(values, bits, signed, c.mapping), bits)) for c in (*coders, raw)]
+    return min(tried, key=lambda pair: pair[1].nbytes)
+
+
+def encode(
+    array: NDArray[Any],
+    codec: str = "atalanta",
+    *,
+    bits: int | None = None,
+    segment_values: int = SEGMENT_VALUES,
+    **options: Any,
+) -> bytes:
+    """Compress a tensor losslessly.
+
+    array: int8, uint8, int16 or uint16, any shape.
+    codec: a name in CODECS, or "best".
+    bits: bits per value, if the values need fewer than their dtype has.
+    segment_values: most values of a segment, up to 2^24.
+    options: those of the codec's class, such as lanes=16.
+
+    Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
+    """
+    array, bits, signed = check_array(array, bits)
+    legal = f"from 1 to {MAX_SEGMENT_VALUES}"
+    require(1 <= segment_values <= MAX_SEGMENT_VALUES, "segment_values", legal, segment_values)
+    coders = _make(codec, options)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    starts = range(0, max(flat.size, 1), segment_values)
+    out = bytearray()
+    for start in starts:
+        values = flat[start : start + segment_values]
+        chosen, body = _smallest(values, bits, signed, coders)
+        shape = start == 0 and array.shape != flat.shape
+        sections = body.sections
+        if shape:
+            sections = padded(sections, BLOCK_BYTES) + header.pack_shape(array.shape)
+        out += header.pack(
+            {
+                "codec": chosen.id,
+                "bits": bits,
+                "signed": signed,
+                "wide": array.dtype.itemsize == 2,
+                "more": start != starts[-1],
+                "shape": shape,
+                "params": int.from_bytes(chosen.record.pack(body.params), "little"),
+                "count": values.size,
+                "payload_bytes": len(body.payload),
+                "lane_bytes": body.lane_bytes,
+                "payload_crc": crc32(body.payload),
+            },
+            sections,
+        )
+        out += body.payload
+    return bytes(out)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of a stream: its header, its codec and what the codec read in the header."""
+
+    header: Header
+    codec: type[Codec]
+    layout: Any
+
+    def payload(self, data: bytes | memoryview) -> bytes:
+        """The payload, its CRC checked. Raises StreamError(PAYLOAD_CRC)."""
+        payload = bytes(data[self.header.payload_start : self.header.end])
+        crc = crc32(payload)
+        if crc != self.header.payload_crc:
+            raise StreamError(ErrorCode.PAYLOAD_CRC, f"found {crc:#010x}, {where(self.header)}")
+        return payload
+
+    def values(self, data: bytes | memoryview) -> Array:
+        """The values, shape (count,). Raises StreamError."""
+        h = self.header
+        codes = self.codec.decode(self.layout, self.payload(data), h.count)
+        return from_codes(codes, h.bits, h.signed, h.wide, self.codec.mapping)
+
+
+def segments(data: bytes | memoryview, start: int = 0) -> Iterator[Segment]:
+    """The segments of the tensor at byte `start`, headers checked, payloads not read.
+
+    Raises StreamError; a stream's length is checked against every header's claim before anything
+    is allocated for it.
+    """
+    while True:
+        head = header.parse(data, start)
+        codec = codec_numbered(head)
+        layout = codec.layout(head)
+        if len(data) < head.end:
+            what = f"{len(data) - head.payload_start} of {head.payload_bytes} payload bytes"
+            raise StreamError(ErrorCode.TRUNCATED, f"{what}, {where(head)}")
+        yield Segment(head, codec, layout)
+        if not head.more:
+            return
+        start = head.end
+
+
+def tensor_shape(found: list[Segment]) -> tuple[int, ...]:
+    """The shape of the tensor that the segments make. Raises StreamError(SHAPE)."""
+    first = found[0]
+    count = sum(s.header.count for s in found)
+    for later in found[1:]:
+        same = (later.header.signed, later.header.wide) == (first.header.signed, first.header.wide)
+        if later.header.shape or not same:
+            raise StreamError(ErrorCode.SHAPE, f"a later segment differs, {where(later.header)}")
+    if not first.header.shape:
+        return (count,)
+    section = first.header.sections[first.codec.section_bytes(first.layout) :]
+    return parse_shape(section, count, where(first.header))
+
+
+def decode(data: bytes | bytearray | memoryview) -> Array:
+    """The tensor, shape and dtype restored. Raises StreamError for any malformed stream.
+
+    Bytes after the tensor's last segment are an error too (LENGTH).
+    """
+    view = memoryview(data)
+    found = list(segments(view))
+    shape = tensor_shape(found)
+    end = found[-1].header.end
+    if end != len(view):
+        raise StreamError(ErrorCode.LENGTH, f"{len(view) - end} bytes after the end at byte {end}")
+    parts = [s.values(view) for s in found]
+    dtype = dtype_of(found[0].header.signed, found[0].header.wide)
+    return np.concatenate(parts).astype(dtype, copy=False).reshape(shape)
