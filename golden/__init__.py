@@ -1,0 +1,1 @@
+"""Bit-exact codecs: the format, the reference, the fast path, the container."""

@@ -51,7 +51,7 @@ class BitReader:
     hardware can carry on and report the overrun at the end; `strict` raises TRUNCATED at once.
     """
 
-    def __init__(self, data: bytes, *, strict: bool = True, trace: Trace | None = None) -> None:
+    def __init__(self, data: bytes | bytearray, *, strict: bool = True, trace: Trace | None = None) -> None:
         self._data = data
         self._strict = strict
         self._trace = trace

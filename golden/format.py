@@ -91,9 +91,7 @@ class Record:
         if len(data) != self.nbytes:
             raise ValueError(f"{self.name} takes {self.nbytes} bytes, not {len(data)}")
         word = int.from_bytes(data, "little")
-        return {
-            f.name: word >> self.offsets[f.name] & ((1 << f.width) - 1) for f in self.fields
-        }
+        return {f.name: word >> self.offsets[f.name] & ((1 << f.width) - 1) for f in self.fields}
 
 
 RESERVED = "Reserved; 0."

@@ -109,10 +109,11 @@ def pack_shape(shape: tuple[int, ...]) -> bytes:
     """The shape section: number of dimensions, then each, as LEB128."""
     out = bytearray()
     for number in (len(shape), *shape):
-        while number >= 0x80:
-            out.append(number & 0x7F | 0x80)
-            number >>= 7
-        out.append(number)
+        rest = number
+        while rest >= 0x80:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
     return bytes(out)
 
 

@@ -63,7 +63,7 @@ class Schedule:
 
 def lane_bytes(used: Int) -> Int:
     """Bytes of each lane. used: bits taken, shape (slots, lanes)."""
-    return -(-used.sum(axis=0) // 8)
+    return np.asarray(-(-used.sum(axis=0) // 8))
 
 
 def schedule(used: Int, beat_bytes: int, lane_depth: int) -> Schedule:

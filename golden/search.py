@@ -18,6 +18,7 @@ compiled search, finds the same table.
 from dataclasses import dataclass
 from functools import cache
 from heapq import heapify, heapreplace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +86,7 @@ class _Rows:
         self.logs = logs
         self.gains = logs[2:] - logs[1:-1]
         self.least = np.where(self.values > 0, 1, int(unseen))
-        self.fixed = (self.values * (logs[total] + (bits << FRACTION))) + (
-            row_bits << FRACTION
-        )
+        self.fixed = (self.values * (logs[total] + (bits << FRACTION))) + (row_bits << FRACTION)
         self.legal = np.triu(np.ones_like(self.values, bool), 1)
 
     def counts(self, price: int) -> Int:
@@ -135,7 +134,7 @@ def _solve(rows: _Rows, most_rows: int, price: int) -> _Priced:
         k -= 1
     cuts.reverse()
     counts = rows.counts(price)
-    spent = sum(int(counts[i, j]) for i, j in zip(cuts, cuts[1:], strict=False))
+    spent = sum(int(counts[i, j]) for i, j in pairwise(cuts))
     return _Priced(price, costs, best, tuple(cuts), bound, spent)
 
 
@@ -149,7 +148,9 @@ def allocate(values: list[int], least: list[int], total: int) -> list[int]:
     if not any(values):
         counts[0] += total - sum(counts)
         return counts
-    heap = [(-n * (logs[c + 1] - logs[c]), r) for r, (n, c) in enumerate(zip(values, counts, strict=True)) if n]
+    heap = [
+        (-n * (logs[c + 1] - logs[c]), r) for r, (n, c) in enumerate(zip(values, counts, strict=True)) if n
+    ]
     heapify(heap)
     for _ in range(total - sum(counts)):
         row = heap[0][1]
@@ -174,7 +175,7 @@ class _Search:
 
     def offer(self, cuts: tuple[int, ...]) -> None:
         """Take these boundaries, with their best counts, if they are better."""
-        pairs = list(zip(cuts, cuts[1:], strict=False))
+        pairs = list(pairwise(cuts))
         values = [int(self.rows.values[i, j]) for i, j in pairs]
         counts = allocate(values, [int(self.rows.least[i, j]) for i, j in pairs], self.rows.total)
         logs = log2_table(self.rows.total)
@@ -279,21 +280,20 @@ def search(
     Up to 8 bits every value is a cut point and the table is the best there is. Wider values start
     from MAX_CUTS cut points and refine around the boundaries chosen, to single values.
     """
-    histogram = np.asarray(histogram, np.int64)
-    values = len(histogram)
+    seen = np.asarray(histogram, np.int64)
+    values = len(seen)
     bits = (values - 1).bit_length()
-    require(values == 1 << bits and 1 <= bits <= MAX_BITS, "histogram length", "2..65536, a power of two", values)
+    whole = values == 1 << bits and 1 <= bits <= MAX_BITS
+    require(whole, "histogram length", "a power of two from 2 to 65536", values)
     require(1 <= rows <= MAX_ROWS, "rows", f"from 1 to {MAX_ROWS}", rows)
     row_bits = row_record(bits).width
-    cuts = _first_cuts(histogram)
-    best = _best(histogram, cuts, rows, unseen, row_bits, precision.total)
+    cuts = _first_cuts(seen)
+    best = _best(seen, cuts, rows, unseen, row_bits, precision.total)
     step = values // MAX_CUTS
     while step > 1:
         step = max(step // 4, 1)
         cuts = _cuts_near(cuts[list(best.cuts)], step, values)
-        best = _best(histogram, cuts, rows, unseen, row_bits, precision.total)
-        if step == 1:
-            break
+        best = _best(seen, cuts, rows, unseen, row_bits, precision.total)
     cum = np.concatenate([[0], np.cumsum(best.counts)[:-1]])
     v_min = cuts[list(best.cuts[:-1])]
     table = Table(bits, tuple(v_min.tolist()), tuple(cum.tolist()), precision)

@@ -1,0 +1,1 @@
+"""Decoders in Amaranth behind an AXI4 memory interface."""

@@ -1,0 +1,1 @@
+"""Cycles, bytes and energy of decoders and memories, without simulating a netlist."""

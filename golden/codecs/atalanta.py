@@ -18,8 +18,8 @@ from atalanta.golden.format import (
 from atalanta.golden.header import Header
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
-from atalanta.golden.search import FRACTION, search
-from atalanta.golden.table import PUBLISHED, Table
+from atalanta.golden.search import FRACTION, log2_table, search
+from atalanta.golden.table import Table
 from atalanta.golden.values import Codes, Mapping
 
 LANE_COST_BITS = 24
@@ -130,8 +130,6 @@ class Atalanta(Codec):
 
 def ideal_bits(histogram: np.ndarray, table: Table) -> int:
     """Bits that coding costs before padding and flushing, rounded down."""
-    from atalanta.golden.search import log2_table
-
     logs = log2_table(table.precision.total)
     cost = 0
     for row in range(table.rows):
@@ -146,9 +144,7 @@ def ideal_bits(histogram: np.ndarray, table: Table) -> int:
 def _parts(coded: reference.Coded, histogram: np.ndarray, table: Table, p: AtalantaParams) -> dict[str, int]:
     """Payload bits by purpose."""
     rows = range(table.rows)
-    offset = sum(
-        int(histogram[table.v_min[r] : table.v_end(r)].sum()) * table.offset_bits[r] for r in rows
-    )
+    offset = sum(int(histogram[table.v_min[r] : table.v_end(r)].sum()) * table.offset_bits[r] for r in rows)
     code = min(int(histogram.sum()), p.lanes * p.ways) * table.precision.code
     used = coded.used_bits
     padding = 8 * len(coded.payload) - used

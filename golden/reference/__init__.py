@@ -1,0 +1,1 @@
+"""The codecs in plain integers: the definition."""

@@ -127,10 +127,7 @@ def decode(
     Raises StreamError(VALUE) or, after the last slot, StreamError(LANE).
     """
     router = Router(payload, lane_bytes, p.beat_bytes, p.lane_depth)
-    lanes = [
-        _Lane(router.lanes[i], len(range(i, count, p.lanes)), table, p, trace)
-        for i in range(p.lanes)
-    ]
+    lanes = [_Lane(router.lanes[i], len(range(i, count, p.lanes)), table, p, trace) for i in range(p.lanes)]
     values: list[int] = []
     used = np.zeros((slots_of(count, p), p.lanes), np.int64)
     for t in range(len(used)):

@@ -21,4 +21,5 @@ def decode(payload: bytes, count: int, p: RawParams) -> Codes:
     """The codes, shape (count,), from exactly `payload_bytes` bytes."""
     bits = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")
     fields = bits[: count * p.bits].reshape(count, p.bits).astype(np.uint16)
-    return (fields << np.arange(p.bits, dtype=np.uint16)).sum(axis=1, dtype=np.uint16)
+    weights = np.arange(p.bits, dtype=np.uint16)
+    return np.asarray((fields << weights).sum(axis=1, dtype=np.uint16))
