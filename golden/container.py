@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from atalanta.golden import codecs, header
 from atalanta.golden.codec import CODECS, Body, Codec, codec_named, codec_numbered, where
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
-from atalanta.golden.format import BLOCK_BYTES, crc32, padded
+from atalanta.golden.format import BLOCK_BYTES, SEGMENT_MULTIPLE, crc32, padded
 from atalanta.golden.header import Header, parse_shape
 from atalanta.golden.params import MAX_SEGMENT_VALUES
 from atalanta.golden.values import Array, check_array, dtype_of, from_codes, to_codes
@@ -66,14 +66,15 @@ def encode(
     array: int8, uint8, int16 or uint16, any shape.
     codec: a name in CODECS, or "best".
     bits: bits per value, if the values need fewer than their dtype has.
-    segment_values: most values of a segment, up to 2^24.
+    segment_values: most values of a segment, a multiple of 64 up to 2^24.
     options: those of the codec's class, such as lanes=16.
 
     Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
     """
     array, bits, signed = check_array(array, bits)
-    legal = f"from 1 to {MAX_SEGMENT_VALUES}"
-    require(1 <= segment_values <= MAX_SEGMENT_VALUES, "segment_values", legal, segment_values)
+    legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
+    whole = segment_values % SEGMENT_MULTIPLE == 0 and 0 < segment_values <= MAX_SEGMENT_VALUES
+    require(whole, "segment_values", legal, segment_values)
     coders = _make(codec, options)
     flat = np.ascontiguousarray(array).reshape(-1)
     starts = range(0, max(flat.size, 1), segment_values)

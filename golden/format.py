@@ -17,6 +17,10 @@ MAGIC = int.from_bytes(b"ATL", "little")
 BLOCK_BYTES = 16
 """A header is a whole number of blocks, so that hardware takes one block at a time."""
 
+SEGMENT_MULTIPLE = 64
+"""Every segment of a tensor but its last holds a multiple of this many values, so that output words
+never straddle segments."""
+
 WORD_BITS = 32
 """A lane's bits move in words of this size from its beats into its window."""
 

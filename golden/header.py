@@ -13,6 +13,7 @@ from atalanta.golden.format import (
     BASE,
     BLOCK_BYTES,
     MAGIC,
+    SEGMENT_MULTIPLE,
     VERSION,
     crc32,
     padded,
@@ -88,6 +89,8 @@ def parse(data: bytes | memoryview, start: int = 0) -> Header:
     check(base["bits"] <= 8 or base["wide"] == 1, ErrorCode.HEADER, "over 8 bits but not wide")
     check(base["reserved"] == 0, ErrorCode.HEADER, "reserved bits set")
     check(base["count"] <= MAX_SEGMENT_VALUES, ErrorCode.HEADER, f"count {base['count']}")
+    whole_words = base["count"] % SEGMENT_MULTIPLE == 0
+    check(whole_words or not base["more"], ErrorCode.HEADER, f"count {base['count']} with more to come")
     return Header(
         start=start,
         codec=base["codec"],

@@ -21,7 +21,8 @@ def _listed(legal: range | tuple[int, ...]) -> str:
     return "one of " + ", ".join(map(str, legal))
 
 
-def _check(name: str, value: object, legal: range | tuple[int, ...]) -> None:
+def check_choice(name: str, value: object, legal: range | tuple[int, ...]) -> None:
+    """Raise `ParameterError` unless `value` is an integer among the legal ones."""
     ok = isinstance(value, int) and not isinstance(value, bool) and value in legal
     require(ok, name, _listed(legal), value)
 
@@ -37,8 +38,8 @@ class Precision:
     count: int = 10
 
     def __post_init__(self) -> None:
-        _check("precision.count", self.count, range(2, 11))
-        _check("precision.code", self.code, range(self.count + 3, 17))
+        check_choice("precision.count", self.count, range(2, 11))
+        check_choice("precision.code", self.code, range(self.count + 3, 17))
 
     @property
     def total(self) -> int:
@@ -66,12 +67,12 @@ class AtalantaParams:
     rows: int = 16
 
     def __post_init__(self) -> None:
-        _check("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
-        _check("lanes", self.lanes, LANES)
-        _check("ways", self.ways, WAYS)
-        _check("beat_bytes", self.beat_bytes, BEAT_BYTES)
-        _check("lane_depth", self.lane_depth, LANE_DEPTH)
-        _check("rows", self.rows, range(1, MAX_ROWS + 1))
+        check_choice("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
+        check_choice("lanes", self.lanes, LANES)
+        check_choice("ways", self.ways, WAYS)
+        check_choice("beat_bytes", self.beat_bytes, BEAT_BYTES)
+        check_choice("lane_depth", self.lane_depth, LANE_DEPTH)
+        check_choice("rows", self.rows, range(1, MAX_ROWS + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +95,9 @@ class ShapeShifterParams:
     lead: int = 4
 
     def __post_init__(self) -> None:
-        _check("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
-        _check("group", self.group, GROUP)
-        _check("lead", self.lead, LEAD)
+        check_choice("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
+        check_choice("group", self.group, GROUP)
+        check_choice("lead", self.lead, LEAD)
 
     @property
     def width_bits(self) -> int:
@@ -111,4 +112,4 @@ class RawParams:
     bits: int = 8
 
     def __post_init__(self) -> None:
-        _check("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
+        check_choice("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))

@@ -1,0 +1,79 @@
+"""One decoder: the frozen parameters from which `hw` builds it and `sim` models it, and its timing."""
+
+from dataclasses import dataclass, field
+
+from atalanta.golden.errors import require
+from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, WAYS, Precision, check_choice
+from atalanta.golden.table import PUBLISHED
+
+AXI_BITS = (64, 128, 256, 512)
+VALUE_BITS = (4, 8, 16)
+ROWS = (8, 16, 32)
+GROUP_VALUES = 16
+"""Values of the group that the ShapeShifter and raw unpacker puts out per cycle."""
+
+LEAD = 4
+"""Groups by which headers lead in the ShapeShifter streams that the hardware takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderParams:
+    """A decoder as it is built.
+
+    lanes: most lanes; streams with fewer are decoded too.
+    ways: ways of the streams it takes and depth of its pipeline.
+    rows: most rows of a table.
+    value_bits: bits of an output value; streams of narrower values are extended.
+    beat_bytes: bytes of a beat, in streams and inside.
+    lane_depth: most beats that a stream may count on in a lane.
+    lane_fifo: beats a lane really holds; more than lane_depth lets the next segment come in early.
+    axi_bits: width of the memory's data bus.
+    burst_beats: longest AXI burst, in bus words, 1..256 and at most 4 KiB.
+    outstanding: most bursts asked for and not yet answered.
+    prefetch: bus words that fit between memory and decoder; at least one burst.
+    atalanta, shapeshifter, raw: codecs built in.
+    """
+
+    lanes: int = 16
+    ways: int = 4
+    rows: int = 16
+    value_bits: int = 8
+    beat_bytes: int = 16
+    lane_depth: int = 2
+    lane_fifo: int = 2
+    axi_bits: int = 128
+    burst_beats: int = 16
+    outstanding: int = 8
+    prefetch: int = 64
+    address_bits: int = 40
+    atalanta: bool = True
+    shapeshifter: bool = True
+    raw: bool = True
+    precision: Precision = field(default=PUBLISHED)
+
+    def __post_init__(self) -> None:
+        check_choice("lanes", self.lanes, LANES)
+        check_choice("ways", self.ways, WAYS)
+        check_choice("rows", self.rows, ROWS)
+        check_choice("value_bits", self.value_bits, VALUE_BITS)
+        check_choice("beat_bytes", self.beat_bytes, BEAT_BYTES)
+        check_choice("lane_depth", self.lane_depth, LANE_DEPTH)
+        check_choice("lane_fifo", self.lane_fifo, range(self.lane_depth, 17))
+        check_choice("axi_bits", self.axi_bits, AXI_BITS)
+        check_choice("burst_beats", self.burst_beats, range(1, min(256, 4096 // self.axi_bytes) + 1))
+        check_choice("outstanding", self.outstanding, range(1, 65))
+        check_choice("prefetch", self.prefetch, range(self.burst_beats, 4097))
+        check_choice("address_bits", self.address_bits, range(16, 65))
+        some = self.atalanta or self.shapeshifter or self.raw
+        require(some, "codecs", "at least one of atalanta, shapeshifter, raw", "none")
+
+    @property
+    def axi_bytes(self) -> int:
+        """Bytes of a bus word."""
+        return self.axi_bits // 8
+
+    @property
+    def out_values(self) -> int:
+        """Values of an output word."""
+        groups = self.shapeshifter or self.raw
+        return max(self.lanes if self.atalanta else 0, GROUP_VALUES if groups else 0)
