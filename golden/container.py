@@ -93,7 +93,7 @@ def encode(
                 "signed": signed,
                 "wide": array.dtype.itemsize == 2,
                 "more": start != starts[-1],
-                "shape": shape,
+                "shaped": shape,
                 "params": int.from_bytes(chosen.record.pack(body.params), "little"),
                 "count": values.size,
                 "payload_bytes": len(body.payload),

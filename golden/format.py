@@ -111,7 +111,7 @@ BASE = Record(
         Field("signed", 1, "The values are signed; see Values."),
         Field("wide", 1, "The array's elements take two bytes (n may still be 8 or less)."),
         Field("more", 1, "Another segment of the same tensor follows."),
-        Field("shape", 1, "A shape section ends the header; without it the array has one dimension."),
+        Field("shaped", 1, "A shape section ends the header; without it the array has one dimension."),
         Field("reserved", 7, RESERVED),
         Field("params", 32, "Parameters of the codec: one of the records below."),
         Field("count", 32, "Values in this segment, at most 2^24."),

@@ -1,0 +1,28 @@
+"""Small combinational pieces: leading ones, one-hot selections."""
+
+from collections.abc import Iterable, Sequence
+
+from amaranth.hdl import Cat, Const, Mux, Value
+
+
+def leading_one(bits: Value) -> Value:
+    """`bits` with all but its highest one cleared."""
+    return Cat(bits[i] & ~bits[i + 1 :].any() for i in range(len(bits)))
+
+
+def one_hot_mux(select: Iterable[Value], choices: Sequence[Value]) -> Value:
+    """The choice whose select bit is high; 0 if none is."""
+    result: Value = Const(0)
+    for bit, choice in zip(select, choices, strict=True):
+        result |= Mux(bit, choice, 0)
+    return result
+
+
+def position_of(one_hot: Value, positions: Sequence[int]) -> Value:
+    """The position that goes with the one bit that is high; 0 if none is."""
+    return one_hot_mux(one_hot, [Const(p) for p in positions])
+
+
+def every(conditions: Iterable[Value]) -> Value:
+    """Whether all single-bit conditions are high."""
+    return Cat(*conditions).all()

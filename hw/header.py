@@ -1,0 +1,396 @@
+"""Parses segment headers: fields checked, table and lane lengths loaded, all by hardware."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.crc import catalog
+from amaranth.lib.wiring import In, Out
+
+from atalanta.golden.decoder import GROUP_VALUES, LEAD, DecoderParams
+from atalanta.golden.errors import ErrorCode
+from atalanta.golden.format import (
+    ATALANTA_PARAMS,
+    BASE,
+    BLOCK_BYTES,
+    MAGIC,
+    RAW_PARAMS,
+    SEGMENT_MULTIPLE,
+    SHAPESHIFTER_PARAMS,
+    VERSION,
+    CodecId,
+)
+from atalanta.golden.params import (
+    BEAT_BYTES,
+    GROUP,
+    LANE_DEPTH,
+    LANES,
+    MAX_BITS,
+    MAX_ROWS,
+    MAX_SEGMENT_VALUES,
+    MIN_BITS,
+    WAYS,
+)
+from atalanta.golden.params import (
+    LEAD as LEADS,
+)
+from atalanta.hw.bitwise import every
+from atalanta.hw.lengths import LANES_PER_BLOCK, Lengths
+from atalanta.hw.rows import NARROW_BITS, Rows
+from atalanta.hw.segment import atalanta_layout, groups_layout, layout_of
+
+LENGTH_BITS = 32
+BLOCK_BITS = 8 * BLOCK_BYTES
+BASE_BLOCKS = BASE.nbytes // BLOCK_BYTES
+CHECK_CYCLES = 3
+"""Cycles after a header's last block until its checks have settled."""
+
+CODE_BITS = 4
+"""Bits of an error code."""
+
+
+def start_layout(p: DecoderParams) -> data.StructLayout:
+    """A descriptor as the parser sees it: byte offset in the first word, and length."""
+    return data.StructLayout({"offset": range(p.beat_bytes), "length": LENGTH_BITS})
+
+
+def within(value: Value, legal: range | tuple[int, ...]) -> Value:
+    """Whether a field has a legal value; those of a tuple are taken as its first to its last."""
+    return (value >= legal[0]) & (value <= legal[-1])
+
+
+def log2(n: int) -> int:
+    """log2 of a power of two."""
+    return n.bit_length() - 1
+
+
+class Header(wiring.Component):
+    """Walks through a descriptor: header, payload, next header, until the tensor ends.
+
+    Latency: a header of B blocks is checked B + 4 cycles after its first pull; 1 block per cycle. It
+    pulls headers itself and lends the aligner to whoever decodes (`o_payload`) until the payload is
+    gone. The next header is parsed while lanes still decode; it is handed over when they are done.
+
+    A bad header ends in `o_error` with the code that golden.header and the codecs would raise; the
+    rest of the descriptor is then dropped.
+
+    Attributes
+    ----------
+    i: descriptors, in the order of reading.
+    o_open, o_offset, o_drop, i_busy: for the aligner.
+    o_pull, i_pulled, i_piece, i_valid: pulls of one block.
+    o_payload: others may pull now. i_taken: bytes they pulled in this cycle.
+    o_atalanta, o_groups: segments to decode.
+    o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_tail_m1: see `Lengths`.
+    i_abort: give up the descriptor.
+    o_error: an error was found, for one cycle. o_code: which.
+    o_done: a descriptor has ended, well or not, for one cycle.
+    """
+
+    def __init__(self, p: DecoderParams) -> None:
+        self._p = p
+        self._rows = Rows(p)
+        self._lengths = Lengths(p)
+        super().__init__(
+            {
+                "i": In(stream.Signature(start_layout(p))),
+                "o_open": Out(1),
+                "o_offset": Out(range(p.beat_bytes)),
+                "o_drop": Out(1),
+                "i_busy": In(1),
+                "o_pull": Out(1),
+                "i_pulled": In(1),
+                "i_piece": In(8 * p.beat_bytes),
+                "i_valid": In(1),
+                "o_payload": Out(1),
+                "i_taken": In(range(p.beat_bytes + 1)),
+                "o_atalanta": Out(stream.Signature(atalanta_layout(p))),
+                "o_groups": Out(stream.Signature(groups_layout())),
+                "o_prime": Out(1),
+                "o_load": Out(p.lanes),
+                "o_beats": Out(self._lengths.o_beats.shape()),
+                "o_tail_m1": Out(self._lengths.o_tail_m1.shape()),
+                "i_abort": In(1),
+                "o_error": Out(1),
+                "o_code": Out(CODE_BITS),
+                "o_done": Out(1),
+            }
+        )
+
+    def _checks(
+        self, base: data.View, own_blocks: Value, crc: Value, raw_bytes: Value
+    ) -> list[tuple[Value, ErrorCode]]:
+        """(ok, code) for every check that waits for the whole header, in the order of FORMAT.md."""
+        p = self._p
+        rows, lengths = self._rows, self._lengths
+        atalanta = data.View(layout_of(ATALANTA_PARAMS), base.params)
+        groups = data.View(layout_of(SHAPESHIFTER_PARAMS), base.params)
+        raw = data.View(layout_of(RAW_PARAMS), base.params)
+        codec = {c: base.codec == c for c in CodecId}
+        is_atalanta = codec[CodecId.ATALANTA]
+        is_groups = codec[CodecId.SHAPESHIFTER]
+        is_raw = codec[CodecId.RAW]
+        sections = base.blocks - BASE_BLOCKS
+        own = Mux(is_atalanta, own_blocks, 0)
+        built = {
+            CodecId.ATALANTA: p.atalanta,
+            CodecId.SHAPESHIFTER: p.shapeshifter,
+            CodecId.RAW: p.raw,
+        }
+        atalanta_legal = every(
+            [
+                within(atalanta.lanes_log2, range(len(LANES))),
+                within(atalanta.ways, WAYS),
+                within(atalanta.beat_log2, (log2(BEAT_BYTES[0]), log2(BEAT_BYTES[-1]))),
+                within(atalanta.lane_depth, LANE_DEPTH),
+                within(atalanta.rows, range(1, MAX_ROWS + 1)),
+                atalanta.contexts == 0,
+                atalanta.reserved == 0,
+            ]
+        )
+        groups_legal = every(
+            [within(groups.group + 1, GROUP), within(groups.lead, LEADS), groups.reserved == 0]
+        )
+        atalanta_built = every(
+            [
+                atalanta.lanes_log2 <= log2(p.lanes),
+                atalanta.ways == p.ways,
+                atalanta.beat_log2 == log2(p.beat_bytes),
+                atalanta.lane_depth <= p.lane_depth,
+                atalanta.rows <= p.rows,
+            ]
+        )
+        groups_built = every([groups.group == GROUP_VALUES - 1, groups.lead == LEAD])
+        return [
+            (crc == base.header_crc, ErrorCode.HEADER_CRC),
+            (within(base.bits, range(MIN_BITS, MAX_BITS + 1)), ErrorCode.HEADER),
+            ((base.bits <= NARROW_BITS) | base.wide, ErrorCode.HEADER),
+            (base.reserved == 0, ErrorCode.HEADER),
+            (base.count <= MAX_SEGMENT_VALUES, ErrorCode.HEADER),
+            (~base.more | (base.count[: log2(SEGMENT_MULTIPLE)] == 0), ErrorCode.HEADER),
+            (is_atalanta | is_groups | is_raw, ErrorCode.CODEC),
+            (~is_atalanta | atalanta_legal, ErrorCode.HEADER),
+            (~is_groups | groups_legal, ErrorCode.HEADER),
+            (~is_raw | (raw.reserved == 0), ErrorCode.HEADER),
+            ((sections == own) | (base.shaped & (sections >= own)), ErrorCode.HEADER),
+            (base.bits <= p.value_bits, ErrorCode.UNSUPPORTED),
+            (every(~codec[c] | built[c] for c in CodecId), ErrorCode.UNSUPPORTED),
+            (~is_atalanta | atalanta_built, ErrorCode.UNSUPPORTED),
+            (~is_groups | groups_built, ErrorCode.UNSUPPORTED),
+            (~is_atalanta | rows.o_good, ErrorCode.TABLE),
+            (~is_atalanta | lengths.o_good, ErrorCode.LENGTH),
+            (is_atalanta | (base.lane_bytes == 0), ErrorCode.LENGTH),
+            (~is_raw | (base.payload_bytes == raw_bytes), ErrorCode.LENGTH),
+        ]
+
+    def elaborate(self, _platform: object) -> Module:
+        """One state machine; sections go to components of their own as their blocks come by."""
+        p, m = self._p, Module()
+        m.submodules.rows = rows = self._rows
+        m.submodules.lengths = lengths = self._lengths
+        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(BLOCK_BITS).create()
+
+        base = Signal(layout_of(BASE))
+        atalanta = data.View(layout_of(ATALANTA_PARAMS), base.params)
+        groups = data.View(layout_of(SHAPESHIFTER_PARAMS), base.params)
+        block = self.i_piece[:BLOCK_BITS]
+        index = Signal(8)
+        pulls = Signal(8)
+        left = Signal(LENGTH_BITS)
+        payload_left = Signal(LENGTH_BITS)
+        countdown = Signal(range(max(CHECK_CYCLES, p.lane_depth) + 1))
+
+        # Where the sections lie; known from the first block on.
+        row_bytes = Mux(base.bits <= NARROW_BITS, 3, 4)
+        table_blocks = Signal(8)
+        lane_blocks = Signal(8)
+        m.d.comb += [
+            table_blocks.eq((atalanta.rows * row_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
+            lane_blocks.eq(
+                Mux(
+                    atalanta.lanes_log2 == 0,
+                    0,
+                    ((1 << atalanta.lanes_log2) + LANES_PER_BLOCK - 1) >> log2(LANES_PER_BLOCK),
+                )
+            ),
+        ]
+        table_index = Signal(8)
+        lane_index = Signal(8)
+        in_blocks = Signal()
+        m.d.comb += [
+            table_index.eq(index - BASE_BLOCKS),
+            lane_index.eq(table_index - table_blocks),
+            rows.i_block.eq(block),
+            rows.i_index.eq(table_index),
+            rows.i_rows.eq(atalanta.rows),
+            rows.i_bits.eq(base.bits),
+            rows.i_signed.eq(base.signed),
+            rows.i_write.eq(
+                in_blocks & self.i_valid & (index >= BASE_BLOCKS) & (table_index < rows.blocks)
+            ),
+            lengths.i_lanes_log2.eq(atalanta.lanes_log2),
+            lengths.i_lane_bytes.eq(base.lane_bytes),
+            lengths.i_payload_bytes.eq(base.payload_bytes),
+            lengths.i_block.eq(block),
+            lengths.i_index.eq(lane_index),
+            lengths.i_write.eq(
+                in_blocks & self.i_valid & (index >= BASE_BLOCKS + table_blocks)
+                & (lane_index < lengths.blocks) & (atalanta.lanes_log2 != 0)
+            ),
+        ]
+        m.d.sync += lengths.i_base.eq(in_blocks & self.i_valid & (index == 1))
+        m.d.comb += [
+            self.o_load.eq(lengths.o_load),
+            self.o_beats.eq(lengths.o_beats),
+            self.o_tail_m1.eq(lengths.o_tail_m1),
+        ]
+
+        # The CRC is taken with its own field 0.
+        crc_at = BASE.offsets["header_crc"] - BLOCK_BITS
+        m.d.comb += [
+            crc.data.eq(Mux(index == 1, Cat(block[:crc_at], Const(0, 32)), block)),
+            crc.valid.eq(in_blocks & self.i_valid),
+            crc.start.eq(in_blocks & self.i_valid & (index == 0)),
+        ]
+
+        # What decoders need to know.
+        steps = Signal(base.count.shape())
+        m.d.comb += [
+            steps.eq(Mux(base.count == 0, 0, ((base.count - 1) >> atalanta.lanes_log2) + 1)),
+            self.o_atalanta.p.steps.eq(steps),
+            self.o_atalanta.p.rest.eq(base.count & ((1 << atalanta.lanes_log2) - 1)),
+            self.o_atalanta.p.lanes_log2.eq(atalanta.lanes_log2),
+            self.o_atalanta.p.more.eq(base.more),
+            self.o_atalanta.p.table.eq(rows.o_table),
+            self.o_groups.p.count.eq(base.count),
+            self.o_groups.p.payload_bytes.eq(base.payload_bytes),
+            self.o_groups.p.bits.eq(base.bits),
+            self.o_groups.p.signed.eq(base.signed),
+            self.o_groups.p.more.eq(base.more),
+            self.o_groups.p.raw.eq(base.codec == CodecId.RAW),
+            self.o_groups.p.mask.eq(groups.mask),
+            self.o_groups.p.zero_width.eq(groups.zero_width),
+        ]
+
+        # Checks settle in two registers: each by itself, then the first that fails.
+        raw_bytes = Signal(LENGTH_BITS)
+        m.d.sync += raw_bytes.eq((base.count * base.bits + 7) >> 3)
+        fits = base.payload_bytes <= left
+        checks = self._checks(base, table_blocks + lane_blocks, crc.crc, raw_bytes)
+        verdict = Signal(CODE_BITS)
+        found: Value = Const(ErrorCode.NONE, CODE_BITS)
+        for number, (ok, code) in reversed(list(enumerate([*checks, (fits, ErrorCode.TRUNCATED)]))):
+            settled = Signal(name=f"ok{number}_{code.name.lower()}")
+            m.d.sync += settled.eq(ok)
+            found = Mux(settled, found, code)
+        m.d.sync += verdict.eq(found)
+
+        offer = Signal()
+        is_atalanta = base.codec == CodecId.ATALANTA
+        m.d.comb += [
+            self.o_atalanta.valid.eq(offer & is_atalanta),
+            self.o_groups.valid.eq(offer & ~is_atalanta),
+        ]
+        with m.If(Mux(is_atalanta, self.o_atalanta.ready, self.o_groups.ready)):
+            m.d.sync += offer.eq(0)
+
+        def fail(code: Value | ErrorCode) -> None:
+            m.d.comb += [self.o_error.eq(1), self.o_code.eq(code)]
+            m.next = "DROP"
+
+        def abortable() -> None:
+            with m.If(self.i_abort):
+                m.next = "DROP"
+
+        def next_header() -> None:
+            m.d.sync += [index.eq(0), pulls.eq(BASE_BLOCKS)]
+            m.next = "BLOCKS"
+
+        with m.FSM(name="state"):
+            with m.State("IDLE"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid):
+                    m.d.comb += [self.o_open.eq(1), self.o_offset.eq(self.i.p.offset)]
+                    m.d.sync += left.eq(self.i.p.length)
+                    next_header()
+                    with m.If(self.i.p.length < BASE.nbytes):
+                        fail(ErrorCode.TRUNCATED)
+
+            with m.State("BLOCKS"):
+                next_pulls = Signal.like(pulls)
+                m.d.comb += [
+                    in_blocks.eq(1),
+                    self.o_pull.eq(pulls != 0),
+                    next_pulls.eq(pulls - self.i_pulled),
+                ]
+                m.d.sync += pulls.eq(next_pulls)
+                with m.If(self.i_valid):
+                    m.d.sync += index.eq(index + 1)
+                    with m.If(index == 0):
+                        first = data.View(layout_of(BASE), Cat(block, Const(0, BLOCK_BITS)))
+                        size = first.blocks << log2(BLOCK_BYTES)
+                        m.d.sync += [
+                            base.as_value()[:BLOCK_BITS].eq(block),
+                            pulls.eq(next_pulls + first.blocks - BASE_BLOCKS),
+                            left.eq(left - size),
+                        ]
+                        with m.If(first.magic != MAGIC):
+                            fail(ErrorCode.MAGIC)
+                        with m.Elif(first.version != VERSION):
+                            fail(ErrorCode.VERSION)
+                        with m.Elif(first.blocks < BASE_BLOCKS):
+                            fail(ErrorCode.HEADER)
+                        with m.Elif(left < size):
+                            fail(ErrorCode.TRUNCATED)
+                    with m.If(index == 1):
+                        m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
+                    with m.If((index != 0) & (index + 1 == base.blocks)):
+                        m.d.sync += countdown.eq(CHECK_CYCLES)
+                        m.next = "CHECK"
+                abortable()
+
+            with m.State("CHECK"):
+                m.d.sync += countdown.eq(countdown - 1)
+                with m.If(countdown == 0):
+                    m.d.sync += [
+                        payload_left.eq(base.payload_bytes),
+                        left.eq(left - base.payload_bytes),
+                        countdown.eq(atalanta.lane_depth),
+                        offer.eq(1),
+                    ]
+                    m.next = "PAYLOAD"
+                    with m.If(is_atalanta):
+                        m.next = "PRIME"
+                    with m.If(verdict != ErrorCode.NONE):
+                        m.d.sync += offer.eq(0)
+                        fail(verdict)
+                abortable()
+
+            with m.State("PRIME"):
+                m.d.comb += [self.o_prime.eq(1), self.o_payload.eq(1)]
+                m.d.sync += [
+                    countdown.eq(countdown - 1),
+                    payload_left.eq(payload_left - self.i_taken),
+                ]
+                with m.If(countdown == 1):
+                    m.next = "PAYLOAD"
+                abortable()
+
+            with m.State("PAYLOAD"):
+                m.d.comb += self.o_payload.eq(1)
+                m.d.sync += payload_left.eq(payload_left - self.i_taken)
+                with m.If((payload_left == 0) & ~offer):
+                    with m.If(~base.more):
+                        m.next = "DROP"
+                    with m.Elif(left < BASE.nbytes):
+                        fail(ErrorCode.TRUNCATED)
+                    with m.Else():
+                        next_header()
+                abortable()
+
+            with m.State("DROP"):
+                m.d.comb += self.o_drop.eq(1)
+                m.d.sync += offer.eq(0)
+                with m.If(~self.i_busy):
+                    m.d.comb += self.o_done.eq(1)
+                    m.next = "IDLE"
+
+        return m

@@ -1,0 +1,30 @@
+"""Pipeline registers that are there or not: the decoder's depth is a parameter, not a discovery."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Module, Shape, Signal, Value
+
+CUTS = ("renormalise", "multiply", "select", "compare", "shift", "narrow", "operand")
+"""Where registers go in a way's loop, in the order in which more ways pay for them.
+
+The loop always has a register before the multiplication (where a way takes its bits), so a decoder
+of W ways has the first W - 1 of these.
+"""
+
+
+def cuts(ways: int) -> frozenset[str]:
+    """The cuts of a decoder of `ways` ways."""
+    return frozenset(CUTS[: ways - 1])
+
+
+def stage(m: Module, name: str, cut: bool, step: Value, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values, behind registers that move when `step` is high if there is a cut here."""
+    if not cut:
+        return dict(values)
+    registers: dict[str, Value] = {}
+    for key, value in values.items():
+        register = Signal(Shape.cast(value.shape()), name=f"{name}_{key}", reset_less=True)
+        with m.If(step):
+            m.d.sync += register.eq(value)
+        registers[key] = register
+    return registers
