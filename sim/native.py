@@ -1,0 +1,340 @@
+"""The compiled memory models, called through ctypes.
+
+`run_trace` runs a list of requests; `Memory` is what an AXI manager sees (`native/memory.h` states the
+contract) and hands out the addresses another compiled client needs. The library is built with the
+package; structures are made from the field lists that the library itself reports.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from importlib import util
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atalanta.golden.errors import AtalantaError, InputError, ParameterError
+from atalanta.sim.dram import DramConfig
+
+NEVER = (1 << 63) - 1  # "not before the end of time"
+COMMANDS = ("ACT", "PRE", "RD", "WR", "RDA", "WRA", "REF", "REFB")
+LOG = np.dtype(
+    [("cycle", "<i8"), ("command", "<i4"), ("channel", "<i4"), ("rank", "<i4"), ("group", "<i4"), ("bank", "<i4"),
+     ("row", "<i4"), ("column", "<i4"), ("reserved", "<i4")]
+)  # fmt: skip
+_MESSAGE_BYTES = 256
+
+
+class NativeError(AtalantaError, RuntimeError):
+    """The compiled library is missing, or found one of its own laws broken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DramStats:
+    """Counters of a run, summed over channels (`native/dram.h` says what each counts); cycles are the memory's."""
+
+    reads: int
+    writes: int
+    forwarded: int
+    merged_reads: int
+    merged_writes: int
+    read_commands: int
+    write_commands: int
+    activates: int
+    precharges: int
+    refreshes: int
+    bank_refreshes: int
+    row_hits: int
+    row_misses: int
+    row_conflicts: int
+    data_cycles: int
+    active_cycles: int
+    cycles: int
+    latency_sum: int
+    latency_max: int
+    read_row_hits: int
+    pending_reads: int
+    pending_writes: int
+    open_banks: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryStats:
+    """Counters of the AXI side; bytes are those asked for."""
+
+    read_bursts: int
+    write_bursts: int
+    read_beats: int
+    write_beats: int
+    beats_taken: int
+    responses_taken: int
+    bytes_read: int
+    bytes_written: int
+
+
+@dataclass(frozen=True)
+class TraceResult:
+    """What became of each request, int64[n] memory cycles, -1 where a run that was cut short did not get to it.
+
+    entered: when it left the port for the read queue or the write buffer.
+    complete: when its last beat was on the bus (a write: when the write buffer had it).
+    histogram: reads per latency bin of `bin_cycles` cycles; the last bin is open.
+    log: the commands, if they were asked for.
+    """
+
+    entered: NDArray[np.int64]
+    complete: NDArray[np.int64]
+    stats: DramStats
+    histogram: NDArray[np.int64]
+    bin_cycles: int
+    log: NDArray[np.void] | None
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled library.
+
+    Raises:
+        NativeError: it was not built (no C++ compiler when the package was installed).
+    """
+    spec = util.find_spec("atalanta.sim._native")
+    if spec is None or spec.origin is None:
+        raise NativeError("atalanta.sim._native is not built: install a C++17 compiler, then the package again")
+    lib = ctypes.CDLL(str(Path(spec.origin)))
+    i64, i32, u64, pointer = ctypes.c_int64, ctypes.c_int32, ctypes.c_uint64, ctypes.c_void_p
+    signatures: dict[str, tuple[Any, list[Any]]] = {
+        "dram_config_fields": (ctypes.c_char_p, []),
+        "dram_stats_fields": (ctypes.c_char_p, []),
+        "memory_stats_fields": (ctypes.c_char_p, []),
+        "dram_latency_bins": (i64, []),
+        "dram_latency_bin_cycles": (i64, []),
+        "dram_trace": (i32, [pointer, i64, *[pointer] * 3, i64, *[pointer] * 5, i64, pointer, ctypes.c_char_p, i64]),
+        "memory_new_ideal": (pointer, [i64, i64, i64, i64, u64, i64, ctypes.c_char_p, i64]),
+        "memory_new_dram": (pointer, [pointer, i64, i64, i64, i64, ctypes.c_char_p, i64]),
+        "memory_free": (None, [pointer]),
+        "memory_ready": (i32, [pointer, i64, i32]),
+        "memory_request": (i32, [pointer, i64, u64, i32, i32, i32]),
+        "memory_next_beat": (i64, [pointer, i64]),
+        "memory_take_beat": (None, [pointer]),
+        "memory_next_response": (i64, [pointer, i64]),
+        "memory_take_response": (None, [pointer]),
+        "memory_beat": (i32, [pointer, i64]),
+        "memory_response": (i32, [pointer, i64]),
+        "memory_finish": (i64, [pointer]),
+        "memory_stats": (i32, [*[pointer] * 4, ctypes.c_char_p, i64]),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+@cache
+def _structure(kind: str) -> type[ctypes.Structure]:
+    names = getattr(library(), f"{kind}_fields")().decode().rstrip(",").split(",")
+    return type(kind, (ctypes.Structure,), {"_fields_": [(name, ctypes.c_int64) for name in names]})
+
+
+def _values(structure: ctypes.Structure) -> dict[str, int]:
+    return {name: getattr(structure, name) for name, _ in type(structure)._fields_}  # type: ignore[misc]
+
+
+def _config(config: DramConfig, *, every_cycle: bool = False) -> ctypes.Structure:
+    numbers = config.native(every_cycle=every_cycle)
+    kind = _structure("dram_config")
+    return kind(**{name: numbers[name] for name, _ in kind._fields_})  # type: ignore[misc]
+
+
+def _pointer(array: NDArray[Any]) -> int:
+    return int(array.ctypes.data)
+
+
+def run_trace(
+    config: DramConfig,
+    addresses: NDArray[np.uint64],
+    writes: NDArray[np.bool_],
+    arrivals: NDArray[np.int64],
+    *,
+    until: int | None = None,
+    log: int = 0,
+    every_cycle: bool = False,
+) -> TraceResult:
+    """Run requests of one burst each and return when each completed.
+
+    Args:
+        config: the memory.
+        addresses: uint64[n], byte addresses; the burst that holds the byte is meant.
+        writes: bool[n].
+        arrivals: int64[n], not decreasing: first memory cycle in which a request may enter. In a channel
+            requests enter in order, one a cycle at most, and wait while the queue is full.
+        until: stop before this memory cycle; None runs to the end, buffered writes included.
+        log: record this many commands at most.
+        every_cycle: visit every cycle instead of only those in which something happens; same result.
+
+    Raises:
+        InputError: arrays of different lengths, decreasing arrivals, an address beyond the capacity.
+        NativeError: the library is missing, or a conservation law does not hold.
+    """
+    addresses = np.ascontiguousarray(addresses, np.uint64)
+    written = np.ascontiguousarray(writes, np.uint8)
+    arrivals = np.ascontiguousarray(arrivals, np.int64)
+    n = len(addresses)
+    if addresses.ndim != 1 or written.shape != (n,) or arrivals.shape != (n,):
+        raise InputError(f"addresses, writes and arrivals must be as long as each other: {n}, "
+                         f"{written.shape}, {arrivals.shape}")  # fmt: skip
+    if n and arrivals[0] < 0:
+        raise InputError(f"request 0 arrives before cycle 0, in {arrivals[0]}")
+    lib = library()
+    entered, complete = np.empty(n, np.int64), np.empty(n, np.int64)
+    histogram = np.zeros(lib.dram_latency_bins(), np.int64)
+    stats = _structure("dram_stats")()
+    entries, count = np.empty(log, LOG), ctypes.c_int64()
+    message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+    failed = lib.dram_trace(
+        ctypes.byref(_config(config, every_cycle=every_cycle)), n, _pointer(addresses), _pointer(written),
+        _pointer(arrivals), NEVER if until is None else until, _pointer(entered), _pointer(complete),
+        ctypes.byref(stats), _pointer(histogram), _pointer(entries), log, ctypes.byref(count), message, _MESSAGE_BYTES,
+    )  # fmt: skip
+    if failed:
+        text = message.value.decode()
+        raise (InputError if text.startswith("request") else NativeError)(text)
+    return TraceResult(entered, complete, DramStats(**_values(stats)), histogram, lib.dram_latency_bin_cycles(),
+                       entries[: count.value] if log else None)  # fmt: skip
+
+
+class Memory:
+    """Off-die memory behind an AXI port, in cycles of the accelerator's clock.
+
+    `native/memory.h` states what the calls mean and promise. Use it in a `with` statement, or `close` it.
+    """
+
+    ACCEPTED, REFUSED = 1, 0
+
+    def __init__(self, handle: int | None, message: str, config: DramConfig | None) -> None:
+        if not handle:
+            raise ParameterError(message)
+        self._lib, self._handle, self.config = library(), handle, config
+
+    @classmethod
+    def ideal(
+        cls, *, latency: int, bytes_per_cycle: Fraction | None = None, jitter: int = 0, seed: int = 0,
+        outstanding: int = 16,
+    ) -> Self:  # fmt: skip
+        """A memory with a fixed latency, an optional bandwidth limit and a jitter of 0..`jitter` cycles a beat.
+
+        Raises:
+            ParameterError: a parameter outside its legal values.
+        """
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        num, den = (0, 1) if bytes_per_cycle is None else (bytes_per_cycle.numerator, bytes_per_cycle.denominator)
+        if bytes_per_cycle is not None and bytes_per_cycle <= 0:
+            raise ParameterError(f"bytes_per_cycle must be above zero, not {bytes_per_cycle}")
+        handle = library().memory_new_ideal(latency, num, den, jitter, seed, outstanding, message, _MESSAGE_BYTES)
+        return cls(handle, message.value.decode(), None)
+
+    @classmethod
+    def dram(cls, config: DramConfig, clock_ps: Fraction, *, latency: int = 0, outstanding: int = 16) -> Self:
+        """A DRAM seen from an accelerator whose clock period is `clock_ps` picoseconds.
+
+        latency: cycles that every beat needs on its way through the chip, besides the DRAM's own.
+
+        Raises:
+            ParameterError: a parameter outside its legal values.
+        """
+        if clock_ps <= 0:
+            raise ParameterError(f"clock_ps must be above zero, not {clock_ps}")
+        ratio = Fraction(clock_ps) / config.tck_ps  # memory cycles per accelerator cycle
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        handle = library().memory_new_dram(
+            ctypes.byref(_config(config)), ratio.numerator, ratio.denominator, latency, outstanding, message,
+            _MESSAGE_BYTES,
+        )  # fmt: skip
+        return cls(handle, message.value.decode(), config)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the model; the object is of no use afterwards."""
+        if self._handle:
+            self._lib.memory_free(self._handle)
+            self._handle = 0
+
+    @property
+    def handle(self) -> int:
+        """The model's address, the first argument of every C function."""
+        return int(self._handle)
+
+    def functions(self) -> dict[str, int]:
+        """Addresses of the C functions for a compiled client, by name."""
+        names = ("ready", "request", "next_beat", "take_beat", "next_response", "take_response", "beat", "response")
+        pairs = ((name, getattr(self._lib, f"memory_{name}")) for name in names)
+        return {name: ctypes.cast(function, ctypes.c_void_p).value or 0 for name, function in pairs}
+
+    def ready(self, cycle: int, *, write: bool = False) -> bool:
+        """Would a burst be accepted in this cycle?"""
+        return bool(self._lib.memory_ready(self._handle, cycle, write))
+
+    def request(self, cycle: int, address: int, beats: int, beat_bytes: int, *, write: bool = False) -> bool:
+        """Ask for a burst; False if there is no place for it in this cycle.
+
+        Raises:
+            InputError: not a legal AXI burst, beyond the capacity, or before a cycle promised to be past.
+        """
+        answer = int(self._lib.memory_request(self._handle, cycle, address, beats, beat_bytes, write))
+        if answer < 0:
+            why = {-1: "lies before a cycle that was promised to be past", -3: "lies beyond the memory's capacity",
+                   -2: "is not an AXI INCR burst of aligned beats within 4 KiB"}[answer]  # fmt: skip
+            raise InputError(f"burst of {beats} x {beat_bytes} bytes at {address:#x} in cycle {cycle} {why}")
+        return bool(answer)
+
+    def next_beat(self, horizon: int = NEVER) -> int:
+        """Cycle of the next read beat, NEVER if there is none in any cycle up to `horizon`."""
+        return int(self._lib.memory_next_beat(self._handle, horizon))
+
+    def take_beat(self) -> None:
+        """Consume that beat."""
+        self._lib.memory_take_beat(self._handle)
+
+    def next_response(self, horizon: int = NEVER) -> int:
+        """Cycle of the next write response, NEVER if there is none in any cycle up to `horizon`."""
+        return int(self._lib.memory_next_response(self._handle, horizon))
+
+    def take_response(self) -> None:
+        """Consume that response."""
+        self._lib.memory_take_response(self._handle)
+
+    def beat(self, cycle: int) -> bool:
+        """Is there a read beat in this very cycle? Then it is consumed."""
+        return bool(self._lib.memory_beat(self._handle, cycle))
+
+    def response(self, cycle: int) -> bool:
+        """Is there a write response in this very cycle? Then it is consumed."""
+        return bool(self._lib.memory_response(self._handle, cycle))
+
+    def finish(self) -> int:
+        """Write out what is buffered; the first cycle in which nothing is under way."""
+        return int(self._lib.memory_finish(self._handle))
+
+    def stats(self) -> tuple[MemoryStats, DramStats | None]:
+        """Counters of the AXI side and, for a DRAM, of the DRAM.
+
+        Raises:
+            NativeError: a conservation law does not hold.
+        """
+        memory, dram = _structure("memory_stats")(), _structure("dram_stats")()
+        histogram = np.zeros(self._lib.dram_latency_bins(), np.int64)
+        message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+        failed = self._lib.memory_stats(
+            self._handle, ctypes.byref(memory), ctypes.byref(dram), _pointer(histogram), message, _MESSAGE_BYTES
+        )
+        if failed:
+            raise NativeError(message.value.decode())
+        return MemoryStats(**_values(memory)), None if self.config is None else DramStats(**_values(dram))

@@ -1,0 +1,252 @@
+#include "memory.h"
+
+#include <algorithm>
+
+namespace atalanta {
+namespace {
+
+constexpr std::int64_t kAxiBoundary = 4096;  // AXI4 A3.4.1: no burst crosses it
+constexpr std::int64_t kMaxRatio = std::int64_t{1} << 31;
+constexpr std::int64_t kMaxOutstanding = 256;
+
+// ceil(n * num / den) without overflow for num, den < 2^31.
+Cycle scale(Cycle n, std::int64_t num, std::int64_t den) {
+  return n / den * num + (n % den * num + den - 1) / den;
+}
+
+std::uint64_t mix(std::uint64_t x) {  // splitmix64 (Steele, Lea, Flood, OOPSLA 2014)
+  x += 0x9E3779B97F4A7C15ull;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBull;
+  return x ^ (x >> 31);
+}
+
+std::string check_common(std::int64_t latency, std::int64_t outstanding) {
+  if (latency < 0 || latency > (1 << 20)) return "latency must be from 0 to 2^20 cycles";
+  if (outstanding < 1 || outstanding > kMaxOutstanding) return "outstanding must be from 1 to 256 bursts";
+  return {};
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------------
+// The AXI side
+
+Memory::Memory(std::int64_t outstanding) {
+  reads_.ring.resize(static_cast<std::size_t>(outstanding));
+  writes_.ring.resize(static_cast<std::size_t>(outstanding));
+}
+
+bool Memory::ready(Cycle cycle, bool write) const {
+  const Side& side = write ? writes_ : reads_;
+  return side.count + (side.ended == cycle ? 1 : 0) < side.ring.size();
+}
+
+Accept Memory::request(Cycle cycle, std::uint64_t address, std::int32_t beats, std::int32_t beat_bytes,
+                       bool write) {
+  if (cycle < floor_) return Accept::late;
+  const bool beat_ok = beat_bytes >= 1 && beat_bytes <= 128 && (beat_bytes & (beat_bytes - 1)) == 0;
+  if (!beat_ok || beats < 1 || beats > 256) return Accept::illegal;
+  const std::uint64_t bytes = static_cast<std::uint64_t>(beats) * static_cast<std::uint64_t>(beat_bytes);
+  const bool crosses = address % kAxiBoundary + bytes > static_cast<std::uint64_t>(kAxiBoundary);
+  if (address % static_cast<std::uint64_t>(beat_bytes) != 0 || crosses) return Accept::illegal;
+  if (address > UINT64_MAX - bytes || !holds(address + bytes)) return Accept::beyond;
+  if (!ready(cycle, write)) return Accept::refused;
+
+  floor_ = cycle;
+  Side& side = write ? writes_ : reads_;
+  std::size_t tail = side.head + side.count++;
+  if (tail >= side.ring.size()) tail -= side.ring.size();
+  Burst& burst = side.ring[tail];
+  burst = Burst{address, 0, side.beats, beats, beat_bytes, 0, write};
+  side.beats += beats;
+  ++(write ? stats_.write_bursts : stats_.read_bursts);
+  (write ? stats_.write_beats : stats_.read_beats) += beats;
+  (write ? stats_.bytes_written : stats_.bytes_read) += static_cast<std::int64_t>(bytes);
+  start(cycle, burst);
+  return Accept::accepted;
+}
+
+Cycle Memory::next(Side& side, Cycle horizon) {
+  Cycle cycle = kNever;
+  if (side.count != 0) {
+    const Burst& burst = side.ring[side.head];
+    if (side.known == kNever) side.known = arrival(burst, burst.write ? burst.beats - 1 : burst.taken, horizon);
+    if (side.known != kNever) cycle = std::max(side.known, side.last + 1);
+  }
+  const Cycle promised = std::min(horizon, cycle);
+  if (promised != kNever) floor_ = std::max(floor_, promised);
+  return cycle;
+}
+
+void Memory::take(Side& side) {
+  Burst& burst = side.ring[side.head];
+  side.last = std::max(side.known, side.last + 1);
+  side.known = kNever;
+  if (!burst.write && ++burst.taken < burst.beats) return;
+  side.ended = side.last;
+  if (++side.head == side.ring.size()) side.head = 0;
+  --side.count;
+}
+
+void Memory::take_beat() {
+  ++stats_.beats_taken;
+  take(reads_);
+}
+
+void Memory::take_response() {
+  ++stats_.responses_taken;
+  take(writes_);
+}
+
+Cycle Memory::finish() {
+  const Cycle cycle = std::max({reads_.last + 1, writes_.last + 1, drain()});
+  floor_ = std::max(floor_, cycle);
+  return cycle;
+}
+
+const char* Memory::broken() const {
+  std::int64_t under_way = 0;
+  for (std::size_t i = 0; i < reads_.count; ++i) {
+    const Burst& burst = reads_.ring[(reads_.head + i) % reads_.ring.size()];
+    under_way += burst.beats - burst.taken;
+  }
+  if (stats_.read_beats != stats_.beats_taken + under_way) return "read beats = taken + under way";
+  if (stats_.write_bursts != stats_.responses_taken + static_cast<std::int64_t>(writes_.count)) {
+    return "write bursts = responses + under way";
+  }
+  return nullptr;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Ideal memory
+
+IdealMemory::IdealMemory(std::int64_t latency, std::int64_t bytes_num, std::int64_t bytes_den,
+                         std::int64_t jitter, std::uint64_t seed, std::int64_t outstanding)
+    : Memory(outstanding),
+      latency_(latency),
+      bytes_num_(bytes_num == 0 ? 1 : bytes_num),
+      bytes_den_(bytes_num == 0 ? 0 : bytes_den),  // without a limit a byte takes no time
+      jitter_(jitter),
+      seed_(seed) {}
+
+std::string IdealMemory::check(std::int64_t latency, std::int64_t bytes_num, std::int64_t bytes_den,
+                               std::int64_t jitter, std::uint64_t, std::int64_t outstanding) {
+  if (latency < 1) return "latency of an ideal memory must be at least 1 cycle";
+  if (bytes_num < 0 || bytes_num > (1 << 20) || bytes_den < 1 || bytes_den > (1 << 20)) {
+    return "bytes per cycle must be a fraction with terms up to 2^20";
+  }
+  if (jitter < 0 || jitter > (1 << 20)) return "jitter must be from 0 to 2^20 cycles";
+  return check_common(latency, outstanding);
+}
+
+void IdealMemory::start(Cycle cycle, Burst& burst) {
+  burst.first = std::max((cycle + latency_) * bytes_num_, bus_free_);
+  bus_free_ = burst.first + std::int64_t{burst.beats} * burst.beat_bytes * bytes_den_;
+}
+
+Cycle IdealMemory::arrival(const Burst& burst, std::int32_t beat, Cycle) {
+  const std::int64_t on_bus = burst.first + std::int64_t{beat} * burst.beat_bytes * bytes_den_;
+  Cycle cycle = (on_bus + bytes_num_ - 1) / bytes_num_;
+  if (jitter_ != 0) {
+    const auto number = static_cast<std::uint64_t>(burst.beat + beat) * 2 + (burst.write ? 1 : 0);
+    cycle += static_cast<Cycle>(mix(seed_ ^ mix(number)) % static_cast<std::uint64_t>(jitter_ + 1));
+  }
+  return cycle;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// DRAM
+
+DramMemory::DramMemory(const DramConfig& config, std::int64_t num, std::int64_t den, std::int64_t latency,
+                       std::int64_t outstanding)
+    : Memory(outstanding), dram_(with_port(config, outstanding), *this), num_(num), den_(den), latency_(latency) {
+  burst_shift_ = 0;
+  while ((std::int64_t{1} << burst_shift_) < dram_.burst_bytes()) ++burst_shift_;
+  std::size_t size = 1;
+  while (size < static_cast<std::size_t>(dram_.config().port)) size *= 2;
+  mask_ = static_cast<std::int64_t>(size) - 1;
+  for (std::vector<Cycle>& done : done_) done.assign(size, -1);
+}
+
+// A channel's port must hold whatever may be under way, so that only `outstanding` limits the client.
+DramConfig DramMemory::with_port(DramConfig config, std::int64_t outstanding) {
+  const std::int64_t burst_bytes = config.bus_width / 8 * config.burst_length;
+  config.port = 2 * outstanding * std::max<std::int64_t>(1, kAxiBoundary / burst_bytes);
+  return config;
+}
+
+std::string DramMemory::check(const DramConfig& config, std::int64_t num, std::int64_t den, std::int64_t latency,
+                              std::int64_t outstanding) {
+  if (num < 1 || num >= kMaxRatio || den < 1 || den >= kMaxRatio) {
+    return "the ratio of the clocks must be a fraction with terms below 2^31";
+  }
+  std::string error = check_common(latency, outstanding);
+  if (error.empty()) error = Dram::check(config);
+  return error;
+}
+
+bool DramMemory::holds(std::uint64_t end) const {
+  return end <= dram_.bursts() * static_cast<std::uint64_t>(dram_.burst_bytes());
+}
+
+void DramMemory::start(Cycle cycle, Burst& burst) {
+  const int side = burst.write ? 1 : 0;
+  burst.first = sent_[side];
+  const std::uint64_t bytes = static_cast<std::uint64_t>(burst.beats) * static_cast<std::uint64_t>(burst.beat_bytes);
+  const std::uint64_t begin = burst.address >> burst_shift_, end = (burst.address + bytes - 1) >> burst_shift_;
+  const Cycle time = scale(cycle, num_, den_);
+  for (std::uint64_t b = begin; b <= end; ++b) {
+    const Place place = dram_.place(b);
+    const std::int64_t number = sent_[side]++;
+    done_[side][static_cast<std::size_t>(number & mask_)] = -1;
+    dram_.channel(place.channel).submit(time, b, place, burst.write,
+                                        static_cast<std::uint64_t>(number) * 2 + (burst.write ? 1 : 0));
+  }
+}
+
+void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
+  done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] =
+      scale(complete, den_, num_) + latency_;
+}
+
+Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {
+  const Cycle limit = horizon == kNever ? kNever : scale(horizon, num_, den_);
+  const std::uint64_t begin = burst.address >> burst_shift_;
+  const auto bytes = static_cast<std::uint64_t>(burst.beat_bytes);
+  const std::uint64_t from = burst.address + static_cast<std::uint64_t>(burst.write ? 0 : beat) * bytes;
+  const std::uint64_t to = burst.address + (static_cast<std::uint64_t>(beat) + 1) * bytes - 1;
+  Cycle latest = 0;
+  for (std::uint64_t b = from >> burst_shift_; b <= to >> burst_shift_; ++b) {
+    const std::int64_t number = burst.first + static_cast<std::int64_t>(b - begin);
+    const Cycle& done = done_[burst.write ? 1 : 0][static_cast<std::size_t>(number & mask_)];
+    if (done < 0) {
+      Channel& channel = dram_.channel(dram_.place(b).channel);
+      while (done < 0 && channel.step(limit)) {
+      }
+      if (done < 0) return kNever;
+    }
+    latest = std::max(latest, done);
+  }
+  return latest;
+}
+
+Cycle DramMemory::drain() {
+  Cycle last = 0;
+  for (int i = 0; i < dram_.channels(); ++i) {
+    dram_.channel(i).finish(kNever);
+    last = std::max(last, dram_.channel(i).now());
+  }
+  return scale(last, den_, num_);
+}
+
+const char* DramMemory::broken() const {
+  if (const char* law = Memory::broken()) return law;
+  if (const char* law = dram_.broken()) return law;
+  const DramStats s = dram_.stats();
+  std::int64_t received = s.reads + s.writes;
+  for (int i = 0; i < dram_.channels(); ++i) received += static_cast<std::int64_t>(dram_.channel(i).in_port());
+  return sent_[0] + sent_[1] == received ? nullptr : "requests sent = received by the channels";
+}
+
+}  // namespace atalanta
