@@ -1,5 +1,7 @@
 """The arithmetic decoder of one lane: a loop that W ways go around in turn."""
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -67,7 +69,7 @@ class Coder(wiring.Component):
         code, count = p.precision.code, p.precision.count
         cut = cuts(p.ways)
 
-        def register(name: str, values: dict[str, Value], *, always: bool = False) -> dict[str, Value]:
+        def register(name: str, values: Mapping[str, Value], *, always: bool = False) -> dict[str, Signal]:
             return stage(m, name, always or name in cut, self.i_step, values)
 
         # The loop's end, defined below; its start takes bits from the lane.
@@ -111,7 +113,8 @@ class Coder(wiring.Component):
         s = register("multiply", s | bounds)
         reached = Cat(Const(1, 1), *(s[f"bound{row}"] <= s["delta"] for row in range(1, p.rows)))
         s = register("compare", s | {"reached": reached})
-        chosen = s["reached"] & ~(s["reached"] >> 1)
+        chosen = Signal(p.rows)
+        m.d.comb += chosen.eq(s["reached"] & ~(s["reached"] >> 1))
         starts = [Const(0, code), *(s[f"bound{row}"] for row in range(1, p.rows))]
         fields = one_hot_mux(chosen, [self.i_table[row].as_value() for row in range(p.rows)])
         s = register(
@@ -137,7 +140,8 @@ class Coder(wiring.Component):
                 "row": s["row"],
             },
         )
-        lead = leading_one(s["span"])
+        lead = Signal(code)
+        m.d.comb += lead.eq(leading_one(s["span"]))
         straddles = ((s["low"] ^ s["high"]) & lead).any()
         zeros = position_of(lead, [code - 1 - i for i in range(code)])
         s = register(

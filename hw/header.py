@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.crc import catalog
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import GROUP_VALUES, LEAD, DecoderParams
@@ -33,6 +32,7 @@ from atalanta.golden.params import (
     LEAD as LEADS,
 )
 from atalanta.hw.bitwise import every
+from atalanta.hw.crc import Crc
 from atalanta.hw.lengths import LANES_PER_BLOCK, Lengths
 from atalanta.hw.rows import NARROW_BITS, Rows
 from atalanta.hw.segment import atalanta_layout, groups_layout, layout_of
@@ -186,7 +186,7 @@ class Header(wiring.Component):
         p, m = self._p, Module()
         m.submodules.rows = rows = self._rows
         m.submodules.lengths = lengths = self._lengths
-        m.submodules.crc = crc = catalog.CRC32_ISO_HDLC(BLOCK_BITS).create()
+        m.submodules.crc = crc = Crc(BLOCK_BYTES)
 
         base = Signal(layout_of(BASE))
         atalanta = data.View(layout_of(ATALANTA_PARAMS), base.params)
@@ -246,9 +246,9 @@ class Header(wiring.Component):
         # The CRC is taken with its own field 0.
         crc_at = BASE.offsets["header_crc"] - BLOCK_BITS
         m.d.comb += [
-            crc.data.eq(Mux(index == 1, Cat(block[:crc_at], Const(0, 32)), block)),
-            crc.valid.eq(in_blocks & self.i_valid),
-            crc.start.eq(in_blocks & self.i_valid & (index == 0)),
+            crc.i_data.eq(Mux(index == 1, Cat(block[:crc_at], Const(0, 32)), block)),
+            crc.i_valid.eq(in_blocks & self.i_valid),
+            crc.i_first.eq(in_blocks & self.i_valid & (index == 0)),
         ]
 
         # What decoders need to know.
@@ -274,7 +274,7 @@ class Header(wiring.Component):
         raw_bytes = Signal(LENGTH_BITS)
         m.d.sync += raw_bytes.eq((base.count * base.bits + 7) >> 3)
         fits = base.payload_bytes <= left
-        checks = self._checks(base, table_blocks + lane_blocks, crc.crc, raw_bytes)
+        checks = self._checks(base, table_blocks + lane_blocks, crc.o_crc, raw_bytes)
         verdict = Signal(CODE_BITS)
         found: Value = Const(ErrorCode.NONE, CODE_BITS)
         for number, (ok, code) in reversed(list(enumerate([*checks, (fits, ErrorCode.TRUNCATED)]))):

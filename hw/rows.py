@@ -84,15 +84,13 @@ class Rows(wiring.Component):
             v_end = Mux(final, values, v_min[row + 1])
             cum_end = Mux(final, total, cum[row + 1])
             out = self.o_table[row]
-            width = Signal(p.value_bits + 3, name=f"width{row}")
+            lead = Signal(p.value_bits, name=f"lead{row}")
             m.d.comb += [
-                width.eq(v_end - v_min[row]),
                 out.cum.eq(Mux(here, cum[row], total)),
                 out.base.eq(v_min[row] - middle),
-                out.last.eq(width - 1),
-                out.offset_bits.eq(
-                    position_of(leading_one(out.last), list(range(1, p.value_bits + 1)))
-                ),
+                out.last.eq(v_end - v_min[row] - 1),
+                lead.eq(leading_one(out.last)),
+                out.offset_bits.eq(position_of(lead, range(1, p.value_bits + 1))),
             ]
             good.append(~here | ((v_min[row] < v_end) & (cum[row] <= cum_end)))
         m.d.comb += self.o_good.eq(every(good))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from amaranth.hdl import Module, Shape, Signal, Value
+from amaranth.hdl import Module, Signal, Value
 
 CUTS = ("renormalise", "multiply", "select", "compare", "shift", "narrow", "operand")
 """Where registers go in a way's loop, in the order in which more ways pay for them.
@@ -17,14 +17,15 @@ def cuts(ways: int) -> frozenset[str]:
     return frozenset(CUTS[: ways - 1])
 
 
-def stage(m: Module, name: str, cut: bool, step: Value, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The values, behind registers that move when `step` is high if there is a cut here."""
-    if not cut:
-        return dict(values)
-    registers: dict[str, Value] = {}
+def stage(m: Module, name: str, cut: bool, step: Value, values: Mapping[str, Value]) -> dict[str, Signal]:
+    """The values under names of their own; behind registers that move with `step` if there is a cut."""
+    named: dict[str, Signal] = {}
     for key, value in values.items():
-        register = Signal(Shape.cast(value.shape()), name=f"{name}_{key}", reset_less=True)
-        with m.If(step):
-            m.d.sync += register.eq(value)
-        registers[key] = register
-    return registers
+        signal = Signal(value.shape(), name=f"{name}_{key}", reset_less=True)
+        if cut:
+            with m.If(step):
+                m.d.sync += signal.eq(value)
+        else:
+            m.d.comb += signal.eq(value)
+        named[key] = signal
+    return named

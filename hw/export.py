@@ -1,0 +1,27 @@
+"""Verilog of any component, with port names as vendor tools infer interfaces from."""
+
+from amaranth.back import verilog
+from amaranth.hdl import Value, ValueCastable
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from atalanta import __version__
+from amaranth.hdl._ir import PortDirection
+
+
+def ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
+    """The component's ports by their exported names: `m_axi.araddr` is m_axi_araddr."""
+    found: dict[str, tuple[Value, PortDirection]] = {}
+    for path, member, value in component.signature.flatten(component):
+        direction = PortDirection.Input if member.flow == In else PortDirection.Output
+        signal = value.as_value() if isinstance(value, ValueCastable) else value
+        found["_".join(map(str, path))] = (signal, direction)
+    return found
+
+
+def to_verilog(component: wiring.Component, name: str) -> str:
+    """Verilog-2001 source of the component as module `name`, the same for the same component."""
+    text = verilog.convert(
+        component, name=name, ports=ports(component), emit_src=False, strip_internal_attrs=True
+    )
+    return f"// {name}, made by atalanta {__version__}; SPDX-License-Identifier: Apache-2.0\n{text}"
