@@ -220,7 +220,7 @@ _LPDDR5 = {
     "t_pbr2pbr": ns("90", f"{_JESD209_5} refresh requirement: tpbR2pbR"),
     "t_pbr2act": ns("7.5", f"{_JESD209_5} refresh requirement: tpbR2act"),
     "refresh_banks": ck(2, f"{_JESD209_5} bank group mode: REFpb refreshes a pair of banks"),
-    "act_slots": ck(2, f"{_JESD209_5} command truth table: ACT-1 and ACT-2"),
+    "act_slots": ck(1, f"{_JESD209_5}: ACT-1 may go out in any free cycle up to tAAD (8) before ACT-2, which counts"),
 }  # fmt: skip
 
 _LPDDR5_POWER = Power(

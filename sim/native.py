@@ -118,6 +118,8 @@ def library() -> ctypes.CDLL:
         "memory_free": (None, [pointer]),
         "memory_ready": (i32, [pointer, i64, i32]),
         "memory_request": (i32, [pointer, i64, u64, i32, i32, i32]),
+        "memory_next_ready": (i64, [pointer, i64, i32]),
+        "memory_next_event": (i64, [pointer, i64, pointer]),
         "memory_next_beat": (i64, [pointer, i64]),
         "memory_take_beat": (None, [pointer]),
         "memory_next_response": (i64, [pointer, i64]),
@@ -274,13 +276,18 @@ class Memory:
 
     def functions(self) -> dict[str, int]:
         """Addresses of the C functions for a compiled client, by name."""
-        names = ("ready", "request", "next_beat", "take_beat", "next_response", "take_response", "beat", "response")
+        names = ("ready", "next_ready", "request", "next_beat", "take_beat", "next_response", "take_response",
+                 "next_event", "beat", "response")  # fmt: skip
         pairs = ((name, getattr(self._lib, f"memory_{name}")) for name in names)
         return {name: ctypes.cast(function, ctypes.c_void_p).value or 0 for name, function in pairs}
 
     def ready(self, cycle: int, *, write: bool = False) -> bool:
         """Would a burst be accepted in this cycle?"""
         return bool(self._lib.memory_ready(self._handle, cycle, write))
+
+    def next_ready(self, cycle: int, *, write: bool = False) -> int:
+        """First cycle from `cycle` on in which a burst is accepted; NEVER if that waits for a beat or response."""
+        return int(self._lib.memory_next_ready(self._handle, cycle, write))
 
     def request(self, cycle: int, address: int, beats: int, beat_bytes: int, *, write: bool = False) -> bool:
         """Ask for a burst; False if there is no place for it in this cycle.
@@ -310,6 +317,12 @@ class Memory:
     def take_response(self) -> None:
         """Consume that response."""
         self._lib.memory_take_response(self._handle)
+
+    def next_event(self, horizon: int = NEVER) -> tuple[int, bool]:
+        """Cycle of the next beat or response, whichever comes first, and whether it is a response."""
+        response = ctypes.c_int32()
+        cycle = self._lib.memory_next_event(self._handle, horizon, ctypes.byref(response))
+        return int(cycle), bool(response.value)
 
     def beat(self, cycle: int) -> bool:
         """Is there a read beat in this very cycle? Then it is consumed."""

@@ -152,6 +152,10 @@ std::int32_t memory_ready(const Memory* memory, std::int64_t cycle, std::int32_t
   return memory->ready(cycle, write != 0) ? 1 : 0;
 }
 
+std::int64_t memory_next_ready(const Memory* memory, std::int64_t cycle, std::int32_t write) {
+  return memory->next_ready(cycle, write != 0);
+}
+
 // 1 accepted, 0 refused (no place), negative: see Accept.
 std::int32_t memory_request(Memory* memory, std::int64_t cycle, std::uint64_t address, std::int32_t beats,
                             std::int32_t beat_bytes, std::int32_t write) {
@@ -162,6 +166,13 @@ std::int64_t memory_next_beat(Memory* memory, std::int64_t horizon) { return mem
 void memory_take_beat(Memory* memory) { memory->take_beat(); }
 std::int64_t memory_next_response(Memory* memory, std::int64_t horizon) { return memory->next_response(horizon); }
 void memory_take_response(Memory* memory) { memory->take_response(); }
+
+// The cycle of the next beat or response, whichever comes first; *response is 1 if it is a response.
+std::int64_t memory_next_event(Memory* memory, std::int64_t horizon, std::int32_t* response) {
+  const Memory::Event event = memory->next_event(horizon);
+  *response = event.response ? 1 : 0;
+  return event.cycle;
+}
 
 // For a client of every cycle: 1 and consumed if there is one in this cycle.
 std::int32_t memory_beat(Memory* memory, std::int64_t cycle) { return memory->beat(cycle) ? 1 : 0; }

@@ -150,6 +150,7 @@ class Channel {
   bool step(Cycle limit);          // the next cycle in which something can happen, if < limit
   bool finish(Cycle limit);        // until nothing waits, writes included; false if that takes >= limit
   Cycle now() const { return now_; }  // first cycle not yet simulated
+  Cycle next() const { return next_; }  // the next cycle in which something can happen
   std::size_t in_port() const { return port_count_; }
 
   DramStats stats() const;

@@ -14,6 +14,10 @@ Cycle scale(Cycle n, std::int64_t num, std::int64_t den) {
   return n / den * num + (n % den * num + den - 1) / den;
 }
 
+Cycle scale_down(Cycle n, std::int64_t num, std::int64_t den) {
+  return n / den * num + n % den * num / den;
+}
+
 std::uint64_t mix(std::uint64_t x) {  // splitmix64 (Steele, Lea, Flood, OOPSLA 2014)
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
@@ -37,9 +41,12 @@ Memory::Memory(std::int64_t outstanding) {
   writes_.ring.resize(static_cast<std::size_t>(outstanding));
 }
 
-bool Memory::ready(Cycle cycle, bool write) const {
+Cycle Memory::next_ready(Cycle cycle, bool write) const {
   const Side& side = write ? writes_ : reads_;
-  return side.count + (side.ended == cycle ? 1 : 0) < side.ring.size();
+  if (side.count == side.ring.size() || cycle == kNever) return kNever;
+  cycle = std::max(cycle, floor_);
+  const bool just_freed = side.count + 1 == side.ring.size() && side.ended >= cycle;
+  return just_freed ? side.ended + 1 : cycle;
 }
 
 Accept Memory::request(Cycle cycle, std::uint64_t address, std::int32_t beats, std::int32_t beat_bytes,
@@ -67,16 +74,38 @@ Accept Memory::request(Cycle cycle, std::uint64_t address, std::int32_t beats, s
   return Accept::accepted;
 }
 
+Cycle Memory::peek(Side& side, Cycle horizon) {
+  if (side.count == 0) return kNever;
+  const Burst& burst = side.ring[side.head];
+  if (side.known == kNever) side.known = arrival(burst, burst.write ? burst.beats - 1 : burst.taken, horizon);
+  return side.known == kNever ? kNever : std::max(side.known, side.last + 1);
+}
+
+void Memory::promise(Cycle cycle) {
+  if (cycle != kNever) floor_ = std::max(floor_, cycle);
+}
+
 Cycle Memory::next(Side& side, Cycle horizon) {
-  Cycle cycle = kNever;
-  if (side.count != 0) {
-    const Burst& burst = side.ring[side.head];
-    if (side.known == kNever) side.known = arrival(burst, burst.write ? burst.beats - 1 : burst.taken, horizon);
-    if (side.known != kNever) cycle = std::max(side.known, side.last + 1);
-  }
-  const Cycle promised = std::min(horizon, cycle);
-  if (promised != kNever) floor_ = std::max(floor_, promised);
+  const Cycle cycle = peek(side, horizon);
+  promise(std::min(horizon, cycle));
   return cycle;
+}
+
+// Both sides may be undecided, and whichever is decided first may give the caller a reason for a request that
+// changes the other: so the horizon moves from one change to the next, never past an event.
+Memory::Event Memory::next_event(Cycle horizon) {
+  Cycle at = std::min(floor_, horizon);
+  for (;;) {
+    const Cycle beat = peek(reads_, at), response = peek(writes_, at);
+    const Cycle first = std::min(beat, response);
+    const Cycle limit = std::min(first, horizon);
+    const bool waiting = (reads_.count != 0 && beat == kNever) || (writes_.count != 0 && response == kNever);
+    if (at >= limit || !waiting) {
+      promise(limit);
+      return Event{first, response < beat};
+    }
+    at = std::min(next_change(at), limit);
+  }
 }
 
 void Memory::take(Side& side) {
@@ -229,6 +258,15 @@ Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) 
     latest = std::max(latest, done);
   }
   return latest;
+}
+
+Cycle DramMemory::next_change(Cycle cycle) const {
+  Cycle next = kNever;
+  for (int i = 0; i < dram_.channels(); ++i) next = std::min(next, dram_.channel(i).next());
+  if (next == kNever) return kNever;
+  // The first horizon whose memory cycle lies beyond the next one in which a channel does something. What is
+  // decided there completes later still, hence not before this horizon.
+  return std::max(cycle, scale_down(next, den_, num_)) + 1;
 }
 
 Cycle DramMemory::drain() {

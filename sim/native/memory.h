@@ -12,15 +12,19 @@
 //                     A request made in cycle c never moves a beat of a cycle <= c, so within a cycle the
 //                     order of the calls does not matter.
 //   take_beat()       that beat is consumed (RREADY is always high: in its cycle). One beat a cycle at most.
-//   ready(c)          would a burst be accepted in cycle c (ARREADY)? Beats of earlier cycles must have been
-//                     taken. At most `outstanding` read and as many write bursts are under way; a burst's
-//                     place is free in the cycle after its last beat (or its response).
-//   next_response, take_response: the same for the B channel, one response per write burst.
+//   next_response(h), take_response(): the same for the B channel, one response per write burst.
+//   next_event(h)     the earlier of the next beat and the next response, for clients that wait for both.
+//   next_ready(c)     first cycle >= c, and not promised to be past, in which a burst is accepted (ARREADY);
+//                     kNever if that waits for a beat or response not yet taken; those of cycles < c must
+//                     have been. At most
+//                     `outstanding` read and as many write bursts are under way; a burst's place is
+//                     free in the cycle after its last beat (or its response).
 //
-// A client of every cycle c:                     A client of events:
-//   if (m.beat(c)) fifo.push();                    Cycle b = m.next_beat(want);  // want: my next request
-//   if (arvalid && m.ready(c, false))              if (b <= want) m.take_beat(), consume(b);
-//     m.request(c, address, 16, 16, false);        else m.request(want, address, 16, 16, false);
+// A client of every cycle c:                     A client of events, `want` its next request:
+//   if (m.beat(c)) fifo.push();                    want = m.next_ready(want, false);
+//   if (arvalid && m.ready(c, false))              Cycle b = m.next_beat(want);
+//     m.request(c, address, 16, 16, false);        if (b <= want) m.take_beat(), consume(b);
+//                                                  else m.request(want, address, 16, 16, false);
 #pragma once
 
 #include <memory>
@@ -57,13 +61,19 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  bool ready(Cycle cycle, bool write) const;
+  bool ready(Cycle cycle, bool write) const { return next_ready(cycle, write) == cycle; }
+  Cycle next_ready(Cycle cycle, bool write) const;
   Accept request(Cycle cycle, std::uint64_t address, std::int32_t beats, std::int32_t beat_bytes, bool write);
 
   Cycle next_beat(Cycle horizon) { return next(reads_, horizon); }
   void take_beat();
   Cycle next_response(Cycle horizon) { return next(writes_, horizon); }
   void take_response();
+  struct Event {
+    Cycle cycle;
+    bool response;  // false: a beat
+  };
+  Event next_event(Cycle horizon);  // a beat and a response of one cycle: the beat first
 
   // For a client of every cycle: is there one in this cycle? If so it is taken.
   bool beat(Cycle cycle) { return next_beat(cycle) == cycle && (take_beat(), true); }
@@ -90,6 +100,8 @@ class Memory {
   // When is this beat's data (for a write: the response) there? kNever if not known without simulating a
   // request of cycle `horizon` or later.
   virtual Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) = 0;
+  // First cycle h > cycle such that arrival(..., h) may know more than arrival(..., cycle).
+  virtual Cycle next_change(Cycle cycle) const = 0;
   virtual Cycle drain() { return 0; }  // first cycle in which nothing waits to be written
 
  private:
@@ -101,7 +113,9 @@ class Memory {
     Cycle known = kNever;  // arrival of the next one, once known
     std::int64_t beats = 0;
   };
+  Cycle peek(Side& side, Cycle horizon);
   Cycle next(Side& side, Cycle horizon);
+  void promise(Cycle cycle);
   void take(Side& side);
 
   Side reads_, writes_;
@@ -122,6 +136,7 @@ class IdealMemory : public Memory {
   bool holds(std::uint64_t) const override { return true; }
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
+  Cycle next_change(Cycle) const override { return kNever; }  // all is known at once
 
  private:
   const std::int64_t latency_, bytes_num_, bytes_den_, jitter_;
@@ -146,6 +161,7 @@ class DramMemory : public Memory, private Sink {
   bool holds(std::uint64_t end) const override;
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
+  Cycle next_change(Cycle cycle) const override;
   Cycle drain() override;
 
  private:
