@@ -26,3 +26,12 @@ def position_of(one_hot: Value, positions: Sequence[int]) -> Value:
 def every(conditions: Iterable[Value]) -> Value:
     """Whether all single-bit conditions are high."""
     return Cat(*conditions).all()
+
+
+def popcount(bits: Value) -> Value:
+    """How many bits are high."""
+    counts = [bits[i] for i in range(len(bits))]
+    while len(counts) > 1:
+        pairs = zip(counts[::2], [*counts[1::2], Const(0)], strict=False)
+        counts = [low + high for low, high in pairs]
+    return counts[0]

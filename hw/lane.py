@@ -48,7 +48,7 @@ class BeatFifo(wiring.Component):
                 "i_word_ready": In(1),
                 "o_pop": Out(1),
                 "o_pop_last": Out(1),
-                "o_ended": Out(1),
+                "o_ended": Out(1, init=1),
                 "o_spare_bits": Out(range(WORD_BITS)),
             }
         )

@@ -5,12 +5,14 @@ from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.format import BLOCK_BYTES
 from atalanta.hw.aligner import Aligner
 from atalanta.hw.axi import Axi4Read, AxiStream
 from atalanta.hw.header import CODE_BITS, Header, start_layout
 from atalanta.hw.lanes import Lanes
 from atalanta.hw.output import Packer, Skid, word_layout
 from atalanta.hw.reader import Reader, descriptor_layout
+from atalanta.hw.unpacker import Unpacker
 
 DESCRIPTORS = 4
 """Tensors that can be read ahead of the one being parsed."""
@@ -60,6 +62,7 @@ class Decoder(wiring.Component):
         m.submodules.aligner = aligner = Aligner(p)
         m.submodules.header = header = Header(p)
         m.submodules.lanes = lanes = Lanes(p)
+        m.submodules.unpacker = unpacker = Unpacker(p)
         m.submodules.packer = packer = Packer(p)
         m.submodules.skid = skid = Skid(word_layout(p))
 
@@ -81,28 +84,50 @@ class Decoder(wiring.Component):
 
         # Pieces: headers to the parser, payloads to whoever decodes.
         serve = lanes.o_serve
-        size = Mux(header.o_payload, serve.p.size_m1, 15)
+        size_m1 = Mux(
+            ~header.o_payload, BLOCK_BYTES - 1, Mux(serve.valid, serve.p.size_m1, unpacker.o_size_m1)
+        )
+        pulls = header.o_payload & (serve.valid | unpacker.o_pull)
+        to_lanes, to_unpacker = Signal(), Signal()
         m.d.comb += [
             aligner.i_open.eq(header.o_open),
             aligner.i_offset.eq(header.o_offset),
             aligner.i_drop.eq(header.o_drop),
-            aligner.i_pull.eq(Mux(header.o_payload, serve.valid, header.o_pull)),
-            aligner.i_size_m1.eq(size),
+            aligner.i_pull.eq(header.o_pull | pulls),
+            aligner.i_size_m1.eq(size_m1),
             serve.ready.eq(header.o_payload & aligner.o_pulled),
+            unpacker.i_pulled.eq(header.o_payload & aligner.o_pulled & ~serve.valid),
             header.i_busy.eq(aligner.o_busy),
             header.i_pulled.eq(aligner.o_pulled),
             header.i_piece.eq(aligner.o_piece),
             header.i_valid.eq(aligner.o_valid),
-            header.i_taken.eq(Mux(header.o_payload & aligner.o_pulled, size + 1, 0)),
+            header.i_taken.eq(Mux(header.o_payload & aligner.o_pulled, size_m1 + 1, 0)),
             lanes.i_beat.eq(aligner.o_piece),
-            lanes.i_beat_valid.eq(aligner.o_valid),
+            lanes.i_beat_valid.eq(to_lanes),
             lanes.i_load.eq(header.o_load),
             lanes.i_beats.eq(header.o_beats),
             lanes.i_tail_m1.eq(header.o_tail_m1),
             lanes.i_prime.eq(header.o_prime),
+            unpacker.i_beat.eq(aligner.o_piece),
+            unpacker.i_beat_valid.eq(to_unpacker),
         ]
-        connect(m, header.o_atalanta, lanes.i)
-        connect(m, lanes.o, packer.i)
+        m.d.sync += [to_lanes.eq(serve.valid & serve.ready), to_unpacker.eq(unpacker.i_pulled)]
+
+        # Segments to one decoder at a time, so that vectors stay in order.
+        lanes_done = ~lanes.o_active & ~lanes.o.valid
+        unpacker_done = ~unpacker.o_active & ~unpacker.o.valid
+        m.d.comb += [
+            lanes.i.payload.eq(header.o_atalanta.payload),
+            lanes.i.valid.eq(header.o_atalanta.valid & unpacker_done),
+            header.o_atalanta.ready.eq(lanes.i.ready & unpacker_done),
+            unpacker.i.payload.eq(header.o_groups.payload),
+            unpacker.i.valid.eq(header.o_groups.valid & lanes_done),
+            header.o_groups.ready.eq(unpacker.i.ready & lanes_done),
+            packer.i.payload.eq(Mux(lanes.o.valid, lanes.o.payload, unpacker.o.payload)),
+            packer.i.valid.eq(lanes.o.valid | unpacker.o.valid),
+            lanes.o.ready.eq(packer.i.ready),
+            unpacker.o.ready.eq(packer.i.ready),
+        ]
         connect(m, packer.o, skid.i)
         per_byte = Cat(skid.o.p.keep[i * 8 // p.value_bits] for i in range(len(self.m_axis.tkeep)))
         m.d.comb += [
@@ -123,13 +148,13 @@ class Decoder(wiring.Component):
             m.d.sync += busy.eq(0)
         m.d.comb += self.o_idle.eq(~busy)
         with m.If(busy):
-            with m.If(lanes.o_slot):
+            with m.If(lanes.o_slot | unpacker.o_slot):
                 m.d.sync += self.o_slots.eq(self.o_slots + 1)
-            with m.Elif(lanes.o_blocked):
+            with m.Elif(lanes.o_blocked | unpacker.o_blocked):
                 m.d.sync += self.o_blocked.eq(self.o_blocked + 1)
             with m.Elif(aligner.o_starved):
                 m.d.sync += self.o_late.eq(self.o_late + 1)
-            with m.Elif(lanes.o_active):
+            with m.Elif(lanes.o_active | unpacker.o_active):
                 m.d.sync += self.o_routing.eq(self.o_routing + 1)
             with m.Else():
                 m.d.sync += self.o_setup.eq(self.o_setup + 1)
