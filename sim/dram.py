@@ -120,7 +120,7 @@ class DramConfig:
             ("columns", 1 << 20), ("device_width", 4096), ("bus_width", 4096), ("burst_length", 1 << 10),
         ):  # fmt: skip
             _power_of_two(name, getattr(self, name), most)
-        require(8 <= self.bus_width, "bus_width", "at least 8 bits", self.bus_width)
+        require(self.bus_width >= 8, "bus_width", "at least 8 bits", self.bus_width)
         require(self.device_width <= self.bus_width, "device_width", "at most bus_width", self.device_width)
         require(self.burst_length <= self.columns, "burst_length", "at most columns", self.burst_length)
         for name in (n for n in self.__dataclass_fields__ if n.startswith("t_")):
@@ -221,7 +221,9 @@ class DramConfig:
         for field in reversed(split_mapping(self.mapping)):
             positions[field] = bit
             bit += widths[field].bit_length() - 1
-        numbers = {name: int(v) for name in self.__dataclass_fields__ if isinstance(v := getattr(self, name), int)}
+        numbers = {
+            name: int(v) for name in self.__dataclass_fields__ if isinstance(v := getattr(self, name), int)
+        }
         return numbers | {
             "pos_row": positions["ro"], "pos_channel": positions["ch"], "pos_rank": positions["ra"],
             "pos_bank": positions["ba"], "pos_group": positions["bg"], "pos_column": positions["co"],

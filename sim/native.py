@@ -22,11 +22,14 @@ from atalanta.sim.dram import DramConfig
 
 NEVER = (1 << 63) - 1  # "not before the end of time"
 COMMANDS = ("ACT", "PRE", "RD", "WR", "RDA", "WRA", "REF", "REFB")
-LOG = np.dtype(
-    [("cycle", "<i8"), ("command", "<i4"), ("channel", "<i4"), ("rank", "<i4"), ("group", "<i4"), ("bank", "<i4"),
-     ("row", "<i4"), ("column", "<i4"), ("reserved", "<i4")]
-)  # fmt: skip
+_PLACE = ("command", "channel", "rank", "group", "bank", "row", "column", "reserved")
+LOG = np.dtype([("cycle", "<i8"), *((name, "<i4") for name in _PLACE)])
 _MESSAGE_BYTES = 256
+_REFUSALS = {  # `Accept` in native/memory.h
+    -1: "lies before a cycle that was promised to be past",
+    -2: "is not an AXI INCR burst of aligned beats within 4 KiB",
+    -3: "lies beyond the memory's capacity",
+}
 
 
 class NativeError(AtalantaError, RuntimeError):
@@ -35,7 +38,7 @@ class NativeError(AtalantaError, RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class DramStats:
-    """Counters of a run, summed over channels (`native/dram.h` says what each counts); cycles are the memory's."""
+    """Counters of a run, summed over channels (`native/dram.h` says what each counts)."""
 
     reads: int
     writes: int
@@ -78,7 +81,7 @@ class MemoryStats:
 
 @dataclass(frozen=True)
 class TraceResult:
-    """What became of each request, int64[n] memory cycles, -1 where a run that was cut short did not get to it.
+    """What became of each request, int64[n] memory cycles, -1 where a run that was cut short did not get.
 
     entered: when it left the port for the read queue or the write buffer.
     complete: when its last beat was on the bus (a write: when the write buffer had it).
@@ -103,7 +106,9 @@ def library() -> ctypes.CDLL:
     """
     spec = util.find_spec("atalanta.sim._native")
     if spec is None or spec.origin is None:
-        raise NativeError("atalanta.sim._native is not built: install a C++17 compiler, then the package again")
+        raise NativeError(
+            "atalanta.sim._native is not built: install a C++17 compiler, then the package again"
+        )
     lib = ctypes.CDLL(str(Path(spec.origin)))
     i64, i32, u64, pointer = ctypes.c_int64, ctypes.c_int32, ctypes.c_uint64, ctypes.c_void_p
     signatures: dict[str, tuple[Any, list[Any]]] = {
@@ -112,7 +117,10 @@ def library() -> ctypes.CDLL:
         "memory_stats_fields": (ctypes.c_char_p, []),
         "dram_latency_bins": (i64, []),
         "dram_latency_bin_cycles": (i64, []),
-        "dram_trace": (i32, [pointer, i64, *[pointer] * 3, i64, *[pointer] * 5, i64, pointer, ctypes.c_char_p, i64]),
+        "dram_trace": (
+            i32,
+            [pointer, i64, *[pointer] * 3, i64, *[pointer] * 5, i64, pointer, ctypes.c_char_p, i64],
+        ),
         "memory_new_ideal": (pointer, [i64, i64, i64, i64, u64, i64, ctypes.c_char_p, i64]),
         "memory_new_dram": (pointer, [pointer, i64, i64, i64, i64, ctypes.c_char_p, i64]),
         "memory_free": (None, [pointer]),
@@ -127,7 +135,8 @@ def library() -> ctypes.CDLL:
         "memory_beat": (i32, [pointer, i64]),
         "memory_response": (i32, [pointer, i64]),
         "memory_finish": (i64, [pointer]),
-        "memory_stats": (i32, [*[pointer] * 4, ctypes.c_char_p, i64]),
+        "memory_stats": (i32, [*[pointer] * 3, ctypes.c_char_p, i64]),
+        "memory_histogram": (None, [pointer, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)
@@ -199,13 +208,15 @@ def run_trace(
     failed = lib.dram_trace(
         ctypes.byref(_config(config, every_cycle=every_cycle)), n, _pointer(addresses), _pointer(written),
         _pointer(arrivals), NEVER if until is None else until, _pointer(entered), _pointer(complete),
-        ctypes.byref(stats), _pointer(histogram), _pointer(entries), log, ctypes.byref(count), message, _MESSAGE_BYTES,
+        ctypes.byref(stats), _pointer(histogram), _pointer(entries), log, ctypes.byref(count), message,
+        _MESSAGE_BYTES,
     )  # fmt: skip
     if failed:
         text = message.value.decode()
         raise (InputError if text.startswith("request") else NativeError)(text)
-    return TraceResult(entered, complete, DramStats(**_values(stats)), histogram, lib.dram_latency_bin_cycles(),
-                       entries[: count.value] if log else None)  # fmt: skip
+    commands = entries[: count.value] if log else None
+    bin_cycles = lib.dram_latency_bin_cycles()
+    return TraceResult(entered, complete, DramStats(**_values(stats)), histogram, bin_cycles, commands)
 
 
 class Memory:
@@ -226,16 +237,20 @@ class Memory:
         cls, *, latency: int, bytes_per_cycle: Fraction | None = None, jitter: int = 0, seed: int = 0,
         outstanding: int = 16,
     ) -> Self:  # fmt: skip
-        """A memory with a fixed latency, an optional bandwidth limit and a jitter of 0..`jitter` cycles a beat.
+        """A memory with a fixed latency, an optional bandwidth limit and 0..`jitter` more cycles a beat.
 
         Raises:
             ParameterError: a parameter outside its legal values.
         """
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
-        num, den = (0, 1) if bytes_per_cycle is None else (bytes_per_cycle.numerator, bytes_per_cycle.denominator)
+        num, den = (
+            (0, 1) if bytes_per_cycle is None else (bytes_per_cycle.numerator, bytes_per_cycle.denominator)
+        )
         if bytes_per_cycle is not None and bytes_per_cycle <= 0:
             raise ParameterError(f"bytes_per_cycle must be above zero, not {bytes_per_cycle}")
-        handle = library().memory_new_ideal(latency, num, den, jitter, seed, outstanding, message, _MESSAGE_BYTES)
+        handle = library().memory_new_ideal(
+            latency, num, den, jitter, seed, outstanding, message, _MESSAGE_BYTES
+        )
         return cls(handle, message.value.decode(), None)
 
     @classmethod
@@ -260,7 +275,9 @@ class Memory:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -286,7 +303,7 @@ class Memory:
         return bool(self._lib.memory_ready(self._handle, cycle, write))
 
     def next_ready(self, cycle: int, *, write: bool = False) -> int:
-        """First cycle from `cycle` on in which a burst is accepted; NEVER if that waits for a beat or response."""
+        """First cycle from `cycle` on in which a burst is accepted; NEVER if that waits for a beat."""
         return int(self._lib.memory_next_ready(self._handle, cycle, write))
 
     def request(self, cycle: int, address: int, beats: int, beat_bytes: int, *, write: bool = False) -> bool:
@@ -297,9 +314,8 @@ class Memory:
         """
         answer = int(self._lib.memory_request(self._handle, cycle, address, beats, beat_bytes, write))
         if answer < 0:
-            why = {-1: "lies before a cycle that was promised to be past", -3: "lies beyond the memory's capacity",
-                   -2: "is not an AXI INCR burst of aligned beats within 4 KiB"}[answer]  # fmt: skip
-            raise InputError(f"burst of {beats} x {beat_bytes} bytes at {address:#x} in cycle {cycle} {why}")
+            burst = f"burst of {beats} x {beat_bytes} bytes at {address:#x} in cycle {cycle}"
+            raise InputError(f"{burst} {_REFUSALS[answer]}")
         return bool(answer)
 
     def next_beat(self, horizon: int = NEVER) -> int:
@@ -343,11 +359,21 @@ class Memory:
             NativeError: a conservation law does not hold.
         """
         memory, dram = _structure("memory_stats")(), _structure("dram_stats")()
-        histogram = np.zeros(self._lib.dram_latency_bins(), np.int64)
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         failed = self._lib.memory_stats(
-            self._handle, ctypes.byref(memory), ctypes.byref(dram), _pointer(histogram), message, _MESSAGE_BYTES
+            self._handle, ctypes.byref(memory), ctypes.byref(dram), message, _MESSAGE_BYTES
         )
         if failed:
             raise NativeError(message.value.decode())
         return MemoryStats(**_values(memory)), None if self.config is None else DramStats(**_values(dram))
+
+    def latency_histogram(self) -> NDArray[np.int64]:
+        """Reads of a DRAM per bin of latency (`bin_cycles` memory cycles each); zeros for an ideal memory."""
+        histogram = np.zeros(self._lib.dram_latency_bins(), np.int64)
+        self._lib.memory_histogram(self._handle, _pointer(histogram))
+        return histogram
+
+    @property
+    def bin_cycles(self) -> int:
+        """Memory cycles of one bin of the histogram."""
+        return int(self._lib.dram_latency_bin_cycles())

@@ -181,17 +181,19 @@ std::int32_t memory_response(Memory* memory, std::int64_t cycle) { return memory
 std::int64_t memory_finish(Memory* memory) { return memory->finish(); }
 
 // 0, or -1 and a message if a conservation law does not hold. The DRAM's part stays as it is for others.
-std::int32_t memory_stats(const Memory* memory, MemoryStats* stats, DramStats* dram, std::int64_t* histogram,
-                          char* message, std::int64_t size) {
+std::int32_t memory_stats(const Memory* memory, MemoryStats* stats, DramStats* dram, char* message,
+                          std::int64_t size) {
   *stats = memory->stats();
-  if (const Dram* d = memory->dram()) {
-    *dram = d->stats();
-    sum_histograms(*d, histogram);
-  }
+  if (const Dram* d = memory->dram()) *dram = d->stats();
   const char* law = memory->broken();
   if (law == nullptr) return 0;
   say(message, size, std::string("conservation law broken: ") + law);
   return -1;
+}
+
+// Read latencies in memory cycles, dram_latency_bins() of them; an ideal memory leaves them as they are.
+void memory_histogram(const Memory* memory, std::int64_t* histogram) {
+  if (const Dram* d = memory->dram()) sum_histograms(*d, histogram);
 }
 
 }  // extern "C"

@@ -11,7 +11,7 @@ COLUMN = (RD, WR, RDA, WRA)
 ROW_SLOTS = {ACT: "act_slots", PRE: "pre_slots", REF: "ref_slots", REFB: "ref_slots"}
 
 
-class Violation(AssertionError):
+class ViolationError(AssertionError):
     """A command came before a rule allowed it, or in a state in which it is illegal."""
 
 
@@ -45,7 +45,7 @@ class Channel:
         t, what = int(entry["cycle"]), int(entry["command"])
         place = (int(entry["rank"]), int(entry["group"]), int(entry["bank"]))
         if t < self.cycle:
-            raise Violation(f"{t}: log not in order")
+            raise ViolationError(f"{t}: log not in order")
         self.cycle = t
         rules = {}
         for name, earliest in self.rules(t, what, place, int(entry["row"])):
@@ -53,7 +53,7 @@ class Channel:
                 rules[name] = max(earliest, rules.get(name, 0))
         for name, earliest in rules.items():
             if t < earliest:
-                raise Violation(f"{t}: command {what} at {place} breaks {name}: not before {earliest}")
+                raise ViolationError(f"{t}: command {what} at {place} breaks {name}: not before {earliest}")
         exact = [name for name, earliest in rules.items() if earliest == t]
         if len(exact) == 1:
             self.binding[exact[0]] += 1
@@ -68,11 +68,14 @@ class Channel:
         yield "command bus", self.bus[kind] if c.dual_bus else max(self.bus.values())
         if what == ACT:
             if bank.row is not None:
-                raise Violation(f"{t}: activate of an open bank {place}")
+                raise ViolationError(f"{t}: activate of an open bank {place}")
             yield "t_rc", after(bank.last[ACT], c.t_rc)
             yield "t_rp", after(bank.closed, c.t_rp)
             history = self.acts[rank]
-            yield "t_rrd_l", after(latest(x for x, g, b in history if g == group and b != place[2]), c.t_rrd_l)
+            yield (
+                "t_rrd_l",
+                after(latest(x for x, g, b in history if g == group and b != place[2]), c.t_rrd_l),
+            )
             yield "t_rrd_s", after(latest(x for x, g, _ in history if g != group), c.t_rrd_s)
             yield "t_faw", after(history[-4][0] if len(history) >= 4 else None, c.t_faw)
             yield "t_rfc", after(self.refs[rank], c.t_rfc)
@@ -81,13 +84,16 @@ class Channel:
             yield "t_pbr2act", after(latest(others), c.t_pbr2act)
         elif what in COLUMN:
             if bank.row != row:
-                raise Violation(f"{t}: column command to row {row} of {place}, open is {bank.row}")
+                raise ViolationError(f"{t}: column command to row {row} of {place}, open is {bank.row}")
             write = what in (WR, WRA)
-            yield "t_rcd_wr" if write else "t_rcd", after(bank.last[ACT], (c.t_rcd_wr if write else c.t_rcd) - c.al)
+            yield (
+                "t_rcd_wr" if write else "t_rcd",
+                after(bank.last[ACT], (c.t_rcd_wr if write else c.t_rcd) - c.al),
+            )
             yield from self.column_rules(write, rank, group)
         elif what == PRE:
             if bank.row is None:
-                raise Violation(f"{t}: precharge of a closed bank {place}")
+                raise ViolationError(f"{t}: precharge of a closed bank {place}")
             yield "t_ras", after(bank.last[ACT], c.t_ras)
             yield "t_rtp", after(bank.last[RD], c.al + c.t_rtp)
             yield "t_wr", after(bank.last[WR], self.wl + c.burst_cycles + c.t_wr)
@@ -96,14 +102,21 @@ class Channel:
             covered = self.covered(what, place)
             for b in (self.banks[p] for p in covered):
                 if b.row is not None:
-                    raise Violation(f"{t}: refresh of open bank {place}")
+                    raise ViolationError(f"{t}: refresh of open bank {place}")
             closed = latest(b.closed for b in (self.banks[p] for p in covered) if b.closed is not None)
             yield "t_rp (refresh)", after(closed, c.t_rp)
             yield "t_rfc (refresh)", after(self.refs[rank], c.t_rfc)
             if what == REFB:
                 yield "t_pbr2pbr", after(latest(x for x, _ in self.refbs[rank]), c.t_pbr2pbr)
-                yield "t_rfc_pb (refresh)", after(latest(self.banks[p].refreshed for p in covered
-                                                         if self.banks[p].refreshed is not None), c.t_rfc_pb)
+                yield (
+                    "t_rfc_pb (refresh)",
+                    after(
+                        latest(
+                            self.banks[p].refreshed for p in covered if self.banks[p].refreshed is not None
+                        ),
+                        c.t_rfc_pb,
+                    ),
+                )
                 acts = (x for x, g, b in self.acts[rank] if (rank, g, b) not in covered)
                 yield "t_rrd_s (refresh)", after(latest(acts), c.t_rrd_s)
 
@@ -128,7 +141,9 @@ class Channel:
         c = self.c
         if what == REF:
             return [(rank, g, b) for g in range(c.bank_groups) for b in range(c.banks)]
-        flat = [(group * c.banks + bank + i * c.banks_per_rank // c.refresh_banks) for i in range(c.refresh_banks)]
+        flat = [
+            (group * c.banks + bank + i * c.banks_per_rank // c.refresh_banks) for i in range(c.refresh_banks)
+        ]
         return [(rank, f // c.banks, f % c.banks) for f in flat]
 
     # What a command changes
@@ -163,7 +178,7 @@ class Channel:
         free, rank, wrote = self.data_free
         gap = 0 if rank in (None, place[0]) else (c.t_wtws if write and wrote else c.t_rtrs)
         if begin < free + gap:
-            raise Violation(f"{t}: burst begins at {begin}, bus busy until {free} (+{gap})")
+            raise ViolationError(f"{t}: burst begins at {begin}, bus busy until {free} (+{gap})")
         self.data_free = (begin + c.burst_cycles, place[0], write)
         # Beyond this many commands back, every rule has expired.
         self.columns = [*self.columns[-24:], (t, write, place[0], place[1])]
@@ -183,7 +198,7 @@ def latest(cycles):
 
 
 def check_log(config, log):
-    """Raise `Violation` unless the log is legal; count the rules that alone decided when a command came."""
+    """Raise `ViolationError` unless the log is legal; count the rules that alone decided a cycle."""
     channels = defaultdict(lambda: Channel(config))
     for entry in log:
         channels[int(entry["channel"])].judge(entry)
@@ -195,17 +210,20 @@ def check_log(config, log):
 
 
 def check_refresh_rate(config, channels):
-    """Over a run every rank (or bank) is refreshed once per tREFI, less at most eight that may be postponed."""
+    """Every rank (or bank) is refreshed once per tREFI; JEDEC lets eight of them be postponed."""
     if config.refresh == "none":
         return
     for channel in channels.values():
         due = channel.cycle // config.t_refi
         ranks = range(config.ranks)
-        targets = ranks if config.refresh == "all-bank" else [
-            (r, g, b) for r in ranks for g in range(config.bank_groups) for b in range(config.banks)]
+        targets = (
+            ranks
+            if config.refresh == "all-bank"
+            else [(r, g, b) for r in ranks for g in range(config.bank_groups) for b in range(config.banks)]
+        )
         for target in targets:
             if not due - 8 <= channel.ref_counts[target] <= due + 1:
-                raise Violation(f"{target}: {channel.ref_counts[target]} refreshes, due were {due}")
+                raise ViolationError(f"{target}: {channel.ref_counts[target]} refreshes, due were {due}")
 
 
 def active_cycles(config, log, end):
@@ -237,8 +255,6 @@ def active_cycles(config, log, end):
 def covered_length(intervals, end):
     total, reach = 0, 0
     for begin, stop in sorted(intervals):
-        begin, stop = max(begin, reach), min(stop, end)
-        if stop > begin:
-            total += stop - begin
-            reach = stop
+        total += max(0, min(stop, end) - max(begin, reach))
+        reach = max(reach, min(stop, end))
     return total

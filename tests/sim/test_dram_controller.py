@@ -20,9 +20,26 @@ def hot(config, n, seed, *, bursts=6, writes=0.5):
     """Reads and writes of a handful of bursts, so that they meet each other in the queues."""
     source = np.random.default_rng(seed)
     pos = config.native()
-    places = source.integers(0, 3, bursts) << pos["pos_row"] | source.integers(0, 4, bursts) << pos["pos_column"]
+    places = (
+        source.integers(0, 3, bursts) << pos["pos_row"] | source.integers(0, 4, bursts) << pos["pos_column"]
+    )
     addresses = places[source.integers(0, bursts, n)].astype(np.uint64) * np.uint64(config.burst_bytes)
-    return addresses, source.random(n) < writes, np.cumsum(source.choice([0, 1, 3, 60], n, p=[0.3, 0.4, 0.25, 0.05]))
+    return (
+        addresses,
+        source.random(n) < writes,
+        np.cumsum(source.choice([0, 1, 3, 60], n, p=[0.3, 0.4, 0.25, 0.05])),
+    )
+
+
+def burst_of(config, entry):
+    """The burst that a column command of one rank and channel moves."""
+    pos = config.native()
+    return (
+        int(entry["row"]) << pos["pos_row"]
+        | int(entry["column"]) // config.burst_length << pos["pos_column"]
+        | int(entry["bank"]) << pos["pos_bank"]
+        | int(entry["group"]) << pos["pos_group"]
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -33,46 +50,29 @@ def test_reads_see_the_latest_earlier_write(seed, writes):
     addresses, written, arrivals = hot(config, 3000, seed, writes=writes)
     result = run_trace(config, addresses, written, arrivals, log=1 << 20)
     check_log(config, result.log)
+    bursts = addresses // np.uint64(config.burst_bytes)
     stores = defaultdict(list)  # burst -> cycles of its write commands
-    pos = config.native()
-    for e in result.log:
-        if e["command"] == WR:
-            assert e["rank"] == 0
-            burst = (int(e["row"]) << pos["pos_row"] | int(e["column"]) // config.burst_length << pos["pos_column"]
-                     | int(e["bank"]) << pos["pos_bank"] | int(e["group"]) << pos["pos_group"])  # fmt: skip
-            stores[burst].append(int(e["cycle"]))
-    history = defaultdict(list)  # burst -> (entered, request) of its writes, in program order
-    data_cycles = config.cl + config.burst_cycles
+    for entry in result.log[result.log["command"] == WR]:
+        stores[burst_of(config, entry)].append(int(entry["cycle"]))
     forwarded = checked = 0
-    for i, (address, write) in enumerate(zip(addresses, written, strict=True)):
-        burst = int(address) // config.burst_bytes
-        entered, complete = int(result.entered[i]), int(result.complete[i])
-        if write:
-            history[burst].append((entered, i))
-            continue
-        expected = history[burst][-1][1] if history[burst] else None
-        if complete == entered + 1:
-            forwarded += 1
+    for i in np.flatnonzero(~written):
+        same = np.flatnonzero(written & (bursts == bursts[i]))
+        earlier = same[same < i]
+        expected = earlier[-1] if len(earlier) else None
+        if result.complete[i] == result.entered[i] + 1:  # answered by the write buffer
             assert expected is not None
+            forwarded += 1
             continue
-        command = complete - data_cycles
-        stored = max((t for t in stores[burst] if t < command), default=None)
-        seen = None
-        if stored is not None:  # a write command carries the latest write that entered before it
-            seen = [j for t, j in all_writes(history, addresses, written, result, burst, config) if t <= stored][-1]
+        command = result.complete[i] - config.cl - config.burst_cycles
+        stored = max((t for t in stores[int(bursts[i])] if t < command), default=None)
+        # A write command carries the latest write that had entered by then.
+        seen = None if stored is None else same[result.entered[same] <= stored][-1]
         assert seen == expected, f"read {i}"
         checked += 1
     assert forwarded == result.stats.forwarded > 10
     assert checked > 100
     assert result.stats.merged_reads > 0
     assert result.stats.merged_writes > 0
-
-
-def all_writes(history, addresses, written, result, burst, config):
-    """(entered, request) of every write of a burst, later ones included."""
-    del history
-    mine = written & (addresses // np.uint64(config.burst_bytes) == burst)
-    return [(int(result.entered[i]), i) for i in np.flatnonzero(mine)]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -91,7 +91,9 @@ def test_everything_that_enters_completes(name):
     reads = (result.complete - result.entered)[~workload[1]]
     assert s.latency_sum == reads.sum()
     assert s.latency_max == reads.max()
-    bins = np.bincount(np.minimum(reads // result.bin_cycles, len(result.histogram) - 1), minlength=len(result.histogram))
+    bins = np.bincount(
+        np.minimum(reads // result.bin_cycles, len(result.histogram) - 1), minlength=len(result.histogram)
+    )
     assert (result.histogram == bins).all()
 
 
@@ -103,7 +105,7 @@ def test_requests_enter_in_order_one_a_cycle():
 
 
 def test_queues_are_bounded():
-    """Reads under way never exceed the queue and the banks' queues; buffered writes never the write buffer and those."""
+    """Reads under way never exceed what the read queue and the bank's queue hold."""
     config = preset("ddr4-3200", read_queue=4, write_buffer=4, write_low=2, bank_queue=2, port=1)
     addresses, writes, arrivals = random_mix(config, 3000, 2, rate=1, banks=1)
     result = run_trace(config, addresses, writes, arrivals)
@@ -134,7 +136,9 @@ def test_a_later_request_never_changes_an_earlier_cycle():
     config = preset("ddr4-3200")
     addresses, writes, arrivals = random_mix(config, 1500, 13)
     full = run_trace(config, addresses, writes, arrivals, log=1 << 20).log
-    part = run_trace(config, addresses[:700], writes[:700], arrivals[:700], until=int(arrivals[700]), log=1 << 20).log
+    part = run_trace(
+        config, addresses[:700], writes[:700], arrivals[:700], until=int(arrivals[700]), log=1 << 20
+    ).log
     assert (full[: len(part)] == part).all()
 
 
@@ -156,7 +160,9 @@ def test_arrays_of_different_lengths_are_refused():
 
 @pytest.mark.parametrize("mapping", ["rochrababgc", "rochrababgxx", "rorochrababg", "", "rochrabg"])
 def test_mappings_name_each_field_once(mapping):
-    with pytest.raises(ParameterError, match="mapping must be the six fields ro ch ra ba bg co in some order, each once"):
+    with pytest.raises(
+        ParameterError, match="mapping must be the six fields ro ch ra ba bg co in some order, each once"
+    ):
         preset("ddr4-3200", mapping=mapping)
 
 
@@ -221,8 +227,12 @@ def test_peaks_are_those_of_the_standards(name):
 
 
 def test_nanoseconds_become_cycles_as_jedec_does():
-    """JESD79-4 lists these in cycles: DDR4-2400 17-17-17-39-56, DDR4-2666 19-19-19-43-62, DDR4-3200 22-22-22-52-74."""
-    for name, cycles in {"ddr4-2400": (17, 17, 39, 56), "ddr4-2666": (19, 19, 43, 62), "ddr4-3200": (22, 22, 52, 74)}.items():
+    """Against the cycles that data sheets print for these speed bins: tRCD, tRP, tRAS, tRC."""
+    for name, cycles in {
+        "ddr4-2400": (17, 17, 39, 56),
+        "ddr4-2666": (19, 19, 43, 62),
+        "ddr4-3200": (22, 22, 52, 74),
+    }.items():
         config = preset(name)
         assert (config.t_rcd, config.t_rp, config.t_ras, config.t_rc) == cycles
     assert [preset(n).t_ccd_l for n in ("ddr4-2400", "ddr4-2666", "ddr4-3200")] == [6, 7, 8]

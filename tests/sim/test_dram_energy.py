@@ -17,12 +17,13 @@ def stats_of(**counts):
 
 
 def test_energy_of_each_command_by_hand():
-    """DDR4-3200, 8 devices, tCK 0.625 ns; VDD 1.2 V: 57/37/52/168/150/250 mA, VPP 2.5 V: 3 mA, 28 in refresh."""
+    """DDR4-3200, 8 devices, tCK 0.625 ns; VDD 1.2 V, VPP 2.5 V with 3 mA, in refresh 28 mA."""
     each = command_energy(preset("ddr4-3200"))
     # activate: 1.2 V x (57 x 74 - 52 x 52 - 37 x 22) mA cycles = 1.2 x 700 = 840; VPP 3 x (74 - 52 - 22) = 0
     #           840 x 0.625 ns x 8 = 4200 pJ
     assert each.activate_j == pytest.approx(4.2e-9, rel=1e-12)
-    # read: 1.2 x (168 - 52) x 4 cycles x 0.625 x 8 = 2784 pJ; write: 1.2 x (150 - 52) x 4 x 0.625 x 8 = 2352 pJ
+    # read: 1.2 x (168 - 52) x 4 cycles x 0.625 x 8 = 2784 pJ
+    # write: 1.2 x (150 - 52) x 4 x 0.625 x 8 = 2352 pJ
     assert each.read_j == pytest.approx(2.784e-9, rel=1e-12)
     assert each.write_j == pytest.approx(2.352e-9, rel=1e-12)
     # refresh: (1.2 x (250 - 52) + 2.5 x (28 - 3)) x 560 x 0.625 x 8 = 300.1 x 2800 = 840280 pJ
@@ -33,7 +34,7 @@ def test_energy_of_each_command_by_hand():
 
 
 def test_millijoules_of_a_known_workload():
-    """A second of DDR4-3200: 1.6e9 cycles, 5 % of them precharged, a row per 128 bursts, 10 GB read, 2 GB written."""
+    """A second of DDR4-3200, 5 % of it precharged: 10 GB read, 2 GB written, a row per 128 bursts."""
     reads, writes = 10**10 // 64, 2 * 10**9 // 64  # 156.25e6 and 31.25e6 bursts
     run = stats_of(
         read_commands=reads, write_commands=writes, activates=(reads + writes) // 128, refreshes=128_205,
@@ -54,7 +55,9 @@ def test_energy_of_a_run_from_its_own_counts():
     config = preset("ddr4-3200", refresh="none")
     row = config.burst_bytes << config.native()["pos_row"]
     n = 1000
-    addresses, writes, arrivals = arrays([row * i for i in range(n)], [False] * n, [200 * i for i in range(n)])
+    addresses, writes, arrivals = arrays(
+        [row * i for i in range(n)], [False] * n, [200 * i for i in range(n)]
+    )
     result = run_trace(config, addresses, writes, arrivals, until=200 * n)
     s = result.stats
     assert (s.activates, s.read_commands, s.refreshes) == (n, n, 0)
@@ -97,4 +100,6 @@ def test_rails_add_up():
     one = preset("ddr4-3200", power=Power((Rail(volts=2.0, **rail),), "made up"))
     two = preset("ddr4-3200", power=Power((Rail(volts=1.5, **rail), Rail(volts=0.5, **rail)), "made up"))
     for field in fields(command_energy(one)):
-        assert getattr(command_energy(one), field.name) == pytest.approx(getattr(command_energy(two), field.name))
+        assert getattr(command_energy(one), field.name) == pytest.approx(
+            getattr(command_energy(two), field.name)
+        )

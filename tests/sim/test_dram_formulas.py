@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from dram_workloads import arrays
 
+from atalanta.sim.dram_bandwidth import bandwidth as bandwidth_of
 from atalanta.sim.dram_presets import PRESETS, preset
 from atalanta.sim.native import run_trace
 
@@ -19,6 +20,21 @@ def bandwidth(config, addresses, writes=None, cycles=CYCLES):
     return done * config.burst_bytes / (cycles * float(config.tck_ps) * 1e-12)
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_bandwidth_reconciles_with_the_peak(name):
+    config = preset(name)
+    n = 20_000
+    addresses = sequential(config, n)
+    writes = np.arange(n) % 5 == 4
+    stats = run_trace(config, addresses, writes, np.zeros(n, np.int64)).stats
+    b = bandwidth_of(config, stats)
+    assert (b.read_bytes, b.write_bytes) == (config.burst_bytes * n * 4 // 5, config.burst_bytes * n // 5)
+    assert b.seconds == pytest.approx(stats.cycles * float(config.tck_ps) * 1e-12)
+    assert b.bytes_per_s == pytest.approx(config.burst_bytes * n / b.seconds)
+    assert b.of_peak == pytest.approx(b.bus_busy)
+    assert b.of_peak <= min(1, b.of_refresh_limited)
+
+
 def sequential(config, n):
     return np.arange(n, dtype=np.uint64) * config.burst_bytes % config.capacity_bytes
 
@@ -32,7 +48,9 @@ def test_unloaded_latency(name):
     assert result.entered[0] == 100
 
 
-@pytest.mark.parametrize("name", ["ddr4-2400", "ddr4-2666", "ddr4-3200", "lpddr4-3200", "lpddr5-6400", "hbm2-2000"])
+@pytest.mark.parametrize(
+    "name", ["ddr4-2400", "ddr4-2666", "ddr4-3200", "lpddr4-3200", "lpddr5-6400", "hbm2-2000"]
+)
 def test_sequential_stream_reaches_the_peak_without_refresh(name):
     config = preset(name, refresh="none")
     n = int(1.1 * CYCLES * config.channels / config.burst_cycles)
@@ -75,7 +93,11 @@ def test_four_activates_per_window():
     pos = config.native()
     n = 4 * CYCLES // config.t_faw + 200
     i = np.arange(n, dtype=np.uint64)
-    burst = (i % 4) << pos["pos_group"] | (i // 4 % 4) << pos["pos_bank"] | (i // 16 % config.rows) << pos["pos_row"]
+    burst = (
+        (i % 4) << pos["pos_group"]
+        | (i // 4 % 4) << pos["pos_bank"]
+        | (i // 16 % config.rows) << pos["pos_row"]
+    )
     expected = 4 * config.burst_bytes / (config.t_faw * float(config.tck_ps) * 1e-12)
     assert bandwidth(config, burst * np.uint64(config.burst_bytes)) == pytest.approx(expected, rel=0.01)
 

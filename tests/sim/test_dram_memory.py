@@ -5,6 +5,7 @@ import math
 import random
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -107,29 +108,44 @@ def events(memory, bursts):
 
 def both(make, bursts):
     with make() as one, make() as two, make() as three:
-        a, b, c = every_cycle(one, bursts), events(two, bursts), every_cycle(three, bursts, request_first=True)
+        a, b, c = (
+            every_cycle(one, bursts),
+            events(two, bursts),
+            every_cycle(three, bursts, request_first=True),
+        )
         assert a.sent == b.sent == c.sent
         assert a.beats == b.beats == c.beats
         assert a.responses == b.responses == c.responses
         assert one.finish() == two.finish() == three.finish()
         assert one.stats() == two.stats() == three.stats()
+        assert (one.latency_histogram() == two.latency_histogram()).all()
         memory, _ = one.stats()
         assert memory.bytes_read == sum(b.beats * b.beat_bytes for b in bursts if not b.write)
         assert memory.bytes_written == sum(b.beats * b.beat_bytes for b in bursts if b.write)
         return a, one.stats()
 
 
-CLOCKS = [Fraction(625), Fraction(1000), Fraction(630), Fraction(10**6, 333), Fraction(7919, 13), Fraction(100)]
+CLOCKS = [
+    Fraction(625),
+    Fraction(1000),
+    Fraction(630),
+    Fraction(10**6, 333),
+    Fraction(7919, 13),
+    Fraction(100),
+]
 
 
 @pytest.mark.parametrize("clock_ps", CLOCKS)
-@pytest.mark.parametrize(("name", "beat_bytes"), [("ddr4-3200", 16), ("lpddr4-3200", 16), ("hbm2-2000", 64), ("ddr4-2400", 128)])
+@pytest.mark.parametrize(
+    ("name", "beat_bytes"), [("ddr4-3200", 16), ("lpddr4-3200", 16), ("hbm2-2000", 64), ("ddr4-2400", 128)]
+)
 def test_clients_of_cycles_and_of_events_agree_on_dram(name, beat_bytes, clock_ps):
     config = preset(name)
     for seed in range(2):
         bursts = work(seed, beat_bytes=beat_bytes, writes=0.3 * seed)
         _, (memory, dram) = both(lambda: Memory.dram(config, clock_ps, latency=3, outstanding=4), bursts)
         assert dram.reads + dram.writes > 0
+        assert dram.read_commands + dram.write_commands <= dram.reads + dram.writes
         transferred = (dram.reads + dram.writes) * config.burst_bytes
         assert transferred >= memory.bytes_read + memory.bytes_written
         assert dram.pending_writes == 0
@@ -137,7 +153,10 @@ def test_clients_of_cycles_and_of_events_agree_on_dram(name, beat_bytes, clock_p
 
 @settings(max_examples=25, deadline=None)
 @given(
-    num=st.integers(1, 10**6), den=st.integers(1, 10**6), seed=st.integers(0, 1000), outstanding=st.integers(1, 8)
+    num=st.integers(1, 10**6),
+    den=st.integers(1, 10**6),
+    seed=st.integers(0, 1000),
+    outstanding=st.integers(1, 8),
 )
 def test_clients_agree_for_any_clock_ratio(num, den, seed, outstanding):
     config = preset("ddr4-3200")
@@ -147,7 +166,7 @@ def test_clients_agree_for_any_clock_ratio(num, den, seed, outstanding):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    latency=st.integers(1, 100), bandwidth=st.none() | st.fractions(Fraction(1, 2), 100, max_denominator=1000),
+    latency=st.integers(1, 100), bandwidth=st.none() | st.fractions(Fraction(1, 2), 100, max_denominator=999),
     jitter=st.integers(0, 30), seed=st.integers(0, 2**64 - 1), outstanding=st.integers(1, 8),
 )  # fmt: skip
 def test_clients_agree_on_ideal_memory(latency, bandwidth, jitter, seed, outstanding):
@@ -160,7 +179,11 @@ def test_clients_agree_on_ideal_memory(latency, bandwidth, jitter, seed, outstan
 
 
 @settings(max_examples=50, deadline=None)
-@given(clock_ps=st.fractions(10, 10**5, max_denominator=10**5), cycle=st.integers(0, 10**6), latency=st.integers(0, 50))
+@given(
+    clock_ps=st.fractions(10, 10**5, max_denominator=9999),
+    cycle=st.integers(0, 10**6),
+    latency=st.integers(0, 50),
+)
 def test_unloaded_dram_latency_in_accelerator_cycles(clock_ps, cycle, latency):
     config = preset("ddr4-3200", refresh="none")
     ratio = clock_ps / config.tck_ps
@@ -212,7 +235,7 @@ def test_jitter_is_bounded_seeded_and_in_order():
     assert run(1, 9) == run(1, 9) != run(2, 9)
     plain, jittered = run(0, 0), run(3, 9)
     assert all(a <= b <= a + 9 + 15 for a, b in zip(plain, jittered, strict=True))
-    assert all(a < b for a, b in zip(jittered, jittered[1:], strict=False))
+    assert all(a < b for a, b in pairwise(jittered))
     assert len({b - a for a, b in zip(plain, jittered, strict=True)}) > 3
 
 
@@ -243,7 +266,9 @@ def test_a_compiled_client_needs_only_addresses():
         handle = ctypes.c_void_p(one.handle)
         i32, i64 = ctypes.c_int32, ctypes.c_int64
         ready = ctypes.CFUNCTYPE(i32, ctypes.c_void_p, i64, i32)(table["ready"])
-        request = ctypes.CFUNCTYPE(i32, ctypes.c_void_p, i64, ctypes.c_uint64, i32, i32, i32)(table["request"])
+        request = ctypes.CFUNCTYPE(i32, ctypes.c_void_p, i64, ctypes.c_uint64, i32, i32, i32)(
+            table["request"]
+        )
         beat = ctypes.CFUNCTYPE(i32, ctypes.c_void_p, i64)(table["beat"])
         seen, sent = [], 0
         for cycle in range(2000):
@@ -270,7 +295,8 @@ def test_promises_are_kept_or_refused():
 
 @pytest.mark.parametrize(("address", "beats", "beat_bytes", "why"), [
     (8, 16, 16, "aligned"), (0, 0, 16, "AXI"), (0, 257, 1, "AXI"), (0, 4, 24, "AXI"), (0, 1, 256, "AXI"),
-    (4096 - 64, 16, 16, "4 KiB"), ((8 << 30), 1, 16, "beyond the memory"), (2**64 - 16, 1, 16, "beyond the memory"),
+    (4096 - 64, 16, 16, "4 KiB"), (8 << 30, 1, 16, "beyond the memory"),
+    (2**64 - 16, 1, 16, "beyond the memory"),
 ])  # fmt: skip
 def test_illegal_bursts_are_refused(address, beats, beat_bytes, why):
     with Memory.dram(preset("ddr4-3200"), Fraction(1000)) as m:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from dram_checker import Violation, active_cycles, check_log
+from dram_checker import ViolationError, active_cycles, check_log
 from dram_workloads import random_mix
 
 from atalanta.sim.dram_presets import PRESETS, preset
@@ -48,7 +48,9 @@ def logged(config, n=3000, seed=1, **kwargs):
 @pytest.mark.parametrize("name", PRESETS)
 def test_logs_of_all_presets_are_legal(name, page):
     config = preset(name, page=page, **BASES[name])
-    for seed, kwargs in enumerate([{"rate": 1}, {"rate": 12, "write_share": 0.5}, {"rows": 64}, {"banks": 2}]):
+    for seed, kwargs in enumerate(
+        [{"rate": 1}, {"rate": 12, "write_share": 0.5}, {"rows": 64}, {"banks": 2}]
+    ):
         result = logged(config, 1500, seed, **kwargs)
         check_log(config, result.log)
         assert active_cycles(config, result.log, result.stats.cycles) == result.stats.active_cycles
@@ -64,7 +66,7 @@ def test_parameter_decides_from_both_sides(parameter):
     stricter = {parameter: getattr(config, parameter) + 1}
     if parameter == "t_ccd_s":
         stricter["t_ccd_l"] = config.t_ccd_l + 1
-    with pytest.raises(Violation, match=parameter):  # ... and a cycle more would have forbidden that
+    with pytest.raises(ViolationError, match=parameter):  # ... and a cycle more would have forbidden that
         check_log(replace(config, **stricter), result.log)
 
 
@@ -104,4 +106,6 @@ def test_command_bus_carries_one_command_at_a_time():
 def test_clock_period_does_not_matter_to_cycles(tck):
     config = preset("ddr4-2400")
     workload = random_mix(config, 500, 3)
-    assert (run_trace(replace(config, tck_ps=tck), *workload).complete == run_trace(config, *workload).complete).all()
+    assert (
+        run_trace(replace(config, tck_ps=tck), *workload).complete == run_trace(config, *workload).complete
+    ).all()

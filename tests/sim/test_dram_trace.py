@@ -45,7 +45,7 @@ def test_empty_traces(tmp_path, kind):
 
 @pytest.mark.parametrize(("kind", "text", "message"), [
     ("csv", "address,arrival\n", ":1: the header must be arrival_cycle,address,operation"),
-    ("csv", "arrival_cycle,address,operation\n0,0x0,fetch\n", ":2: .*operation must be read or write, not 'fetch'"),
+    ("csv", "arrival_cycle,address,operation\n0,0x0,fetch\n", ":2: .*must be read or write, not 'fetch'"),
     ("csv", "arrival_cycle,address,operation\n0,0x0\n", ":2: not a csv request"),
     ("dramsim3", "0x0 READ 0\n0x0 READ soon\n", ":2: not a dramsim3 request"),
     ("dramsim3", "0x0 READ 5\n0x0 READ 4\n", "must not decrease"),
