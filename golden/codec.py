@@ -5,11 +5,13 @@ class into `CODECS`; encode, decode, inspect, compare and bench then know it by 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, ClassVar
 
+from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
 from atalanta.golden.format import BLOCK_BYTES, Record, round_up
 from atalanta.golden.header import Header
@@ -39,11 +41,32 @@ class Body:
     @property
     def nbytes(self) -> int:
         """Bytes that differ between codecs: sections and payload."""
-        return round_up(len(self.sections), BLOCK_BYTES) + len(self.payload)
+        return body_bytes(len(self.sections), len(self.payload))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A segment that is measured and may yet be coded.
+
+    nbytes: what `Body.nbytes` will be.
+    body: makes the body; call it once at most.
+    """
+
+    nbytes: int
+    body: Callable[[], Body]
+
+
+def body_bytes(sections: int, payload: int) -> int:
+    """Bytes that differ between codecs, for sections and payload of that many bytes."""
+    return round_up(sections, BLOCK_BYTES) + payload
 
 
 class Codec(ABC):
-    """One way to code a segment. Construct it with its options; decoding needs none."""
+    """One way to code a segment. Construct it with its options; decoding needs none.
+
+    `engine`, an option of codecs that have compiled code beside the reference, says which runs; see
+    golden/engine.py.
+    """
 
     name: ClassVar[str]
     id: ClassVar[int]
@@ -61,6 +84,15 @@ class Codec(ABC):
     def encode(self, codes: Codes, bits: int) -> Body:
         """Code a segment. codes: shape (count,), below 2^bits."""
 
+    def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
+        """Measure a segment, so that it need not be coded if another codec's draft is smaller.
+
+        schedule: whether the body is to have one. A codec that can tell its size without coding
+        overrides this.
+        """
+        body = self.encode(codes, bits)
+        return Draft(body.nbytes, lambda: body)
+
     @classmethod
     @abstractmethod
     def layout(cls, header: Header) -> Any:
@@ -73,8 +105,13 @@ class Codec(ABC):
 
     @classmethod
     @abstractmethod
-    def decode(cls, layout: Any, payload: bytes, count: int) -> Codes:
+    def decode(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
         """The codes, shape (count,). Raises StreamError."""
+
+    @classmethod
+    def schedule(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule | None:
+        """The order of the payload's beats, if the codec has lanes. Raises StreamError."""
+        return None
 
     @classmethod
     def parse_params(cls, header: Header) -> dict[str, int]:

@@ -2,10 +2,13 @@
 
 A tensor is one segment or, if it is large, several behind one another, each with its own header,
 table and checks; the first carries the shape. A segment that a codec would make larger is stored raw.
+Segments are coded side by side on threads; the result does not depend on how many.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,11 +16,14 @@ from numpy.typing import NDArray
 
 from atalanta.golden import codecs, header
 from atalanta.golden.codec import CODECS, Body, Codec, codec_named, codec_numbered, where
+from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import BLOCK_BYTES, SEGMENT_MULTIPLE, crc32, padded
 from atalanta.golden.header import Header, parse_shape
+from atalanta.golden.lanes import Schedule
+from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.params import MAX_SEGMENT_VALUES
-from atalanta.golden.values import Array, check_array, dtype_of, from_codes, to_codes
+from atalanta.golden.values import Array, Codes, Mapping, check_array, dtype_of, from_codes, to_codes
 
 SEGMENT_VALUES = 1 << 20
 """Values of a segment by default: small enough to spread one tensor over threads and to keep little
@@ -26,50 +32,74 @@ in memory, large enough that headers cost nothing (0.03 %)."""
 BEST = "best"
 """The codec name that takes the smallest of all, segment by segment."""
 
-__all__ = ["BEST", "CODECS", "Segment", "codecs", "decode", "encode", "segments"]
+WORK_BYTES = 12
+"""Memory that one value of a segment takes at most while it is coded, in bytes: codes, records of
+the encoder, lanes and payload."""
+
+__all__ = [
+    "BEST", "CODECS", "Encoded", "Segment", "codecs", "decode", "encode", "encode_segments", "segments"
+]  # fmt: skip
 
 
 def _make(codec: str, options: dict[str, Any]) -> list[Codec]:
-    """The codecs to try. With `best`, each takes those of the options that it knows."""
+    """The codecs to try, raw last. With `best`, each takes those of the options that it knows."""
+    raw = codecs.raw.Raw(engine=options.get("engine", AUTO))
     if codec != BEST:
         kind = codec_named(codec)
         try:
-            return [kind(**options)]
+            return [kind(**options), raw]
         except TypeError as error:
             raise ParameterError(f"codec {codec}: {error}") from None
     unknown = set(options) - {name for kind in CODECS.values() for name in kind.options()}
     require(not unknown, "option", "known to a codec", ", ".join(sorted(unknown)))
-    return [
+    made = [
         kind(**{name: value for name, value in options.items() if name in kind.options()})
         for kind in CODECS.values()
         if kind.hardware
     ]
+    return [*made, raw]
 
 
-def _smallest(values: Array, bits: int, signed: bool, coders: list[Codec]) -> tuple[Codec, Body]:
-    """The codec with the smallest body, raw if none is smaller than raw."""
-    raw = CODECS["raw"]()
-    tried = [(c, c.encode(to_codes(values, bits, signed, c.mapping), bits)) for c in (*coders, raw)]
-    return min(tried, key=lambda pair: pair[1].nbytes)
+@dataclass(frozen=True)
+class Encoded:
+    """One segment of a tensor, coded: its header's bytes, its codec and all that the codec tells."""
+
+    header: bytes
+    codec: Codec
+    body: Body
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole segment."""
+        return len(self.header) + len(self.body.payload)
 
 
-def encode(
+def _smallest(
+    values: Array, bits: int, signed: bool, coders: list[Codec], schedule: bool
+) -> tuple[Codec, Body]:
+    """The codec with the smallest body, the first of them; only that one codes."""
+    codes: dict[Mapping, Codes] = {}
+    for coder in coders:
+        if coder.mapping not in codes:
+            codes[coder.mapping] = to_codes(values, bits, signed, coder.mapping)
+    drafts = [coder.draft(codes[coder.mapping], bits, schedule=schedule) for coder in coders]
+    best = min(range(len(coders)), key=lambda i: drafts[i].nbytes)
+    return coders[best], drafts[best].body()
+
+
+def encode_segments(
     array: NDArray[Any],
     codec: str = "atalanta",
     *,
     bits: int | None = None,
     segment_values: int = SEGMENT_VALUES,
+    threads: int | None = None,
+    schedule: bool = False,
     **options: Any,
-) -> bytes:
-    """Compress a tensor losslessly.
+) -> Iterator[Encoded]:
+    """The segments of `encode` one by one, as soon as they and those before them are done.
 
-    array: int8, uint8, int16 or uint16, any shape.
-    codec: a name in CODECS, or "best".
-    bits: bits per value, if the values need fewer than their dtype has.
-    segment_values: most values of a segment, a multiple of 64 up to 2^24.
-    options: those of the codec's class, such as lanes=16.
-
-    Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
+    schedule: whether bodies have schedules. For the rest see `encode`.
     """
     array, bits, signed = check_array(array, bits)
     legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
@@ -78,32 +108,60 @@ def encode(
     coders = _make(codec, options)
     flat = np.ascontiguousarray(array).reshape(-1)
     starts = range(0, max(flat.size, 1), segment_values)
-    out = bytearray()
-    for start in starts:
+
+    def run(start: int) -> Encoded:
         values = flat[start : start + segment_values]
-        chosen, body = _smallest(values, bits, signed, coders)
+        chosen, body = _smallest(values, bits, signed, coders, schedule)
         shape = start == 0 and array.shape != flat.shape
         sections = body.sections
         if shape:
             sections = padded(sections, BLOCK_BYTES) + header.pack_shape(array.shape)
-        out += header.pack(
-            {
-                "codec": chosen.id,
-                "bits": bits,
-                "signed": signed,
-                "wide": array.dtype.itemsize == 2,
-                "more": start != starts[-1],
-                "shaped": shape,
-                "params": int.from_bytes(chosen.record.pack(body.params), "little"),
-                "count": values.size,
-                "payload_bytes": len(body.payload),
-                "lane_bytes": body.lane_bytes,
-                "payload_crc": crc32(body.payload),
-            },
-            sections,
-        )
-        out += body.payload
-    return bytes(out)
+        fields = {
+            "codec": chosen.id,
+            "bits": bits,
+            "signed": signed,
+            "wide": array.dtype.itemsize == 2,
+            "more": start != starts[-1],
+            "shaped": shape,
+            "params": int.from_bytes(chosen.record.pack(body.params), "little"),
+            "count": values.size,
+            "payload_bytes": len(body.payload),
+            "lane_bytes": body.lane_bytes,
+            "payload_crc": crc32(body.payload),
+        }
+        return Encoded(header.pack(fields, sections), chosen, body)
+
+    values = min(segment_values, flat.size)
+    return in_order(run, starts, workers(threads, WORK_BYTES * values, flat.nbytes))
+
+
+def encode(
+    array: NDArray[Any],
+    codec: str = "atalanta",
+    *,
+    bits: int | None = None,
+    segment_values: int = SEGMENT_VALUES,
+    threads: int | None = None,
+    **options: Any,
+) -> bytes:
+    """Compress a tensor losslessly.
+
+    array: int8, uint8, int16 or uint16, any shape.
+    codec: a name in CODECS, or "best".
+    bits: bits per value, if the values need fewer than their dtype has.
+    segment_values: most values of a segment, a multiple of 64 up to 2^24.
+    threads: most threads at work, by default one per processor.
+    options: those of the codec's class, such as lanes=16 or engine="reference".
+
+    Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
+    """
+    out = io.BytesIO()
+    for segment in encode_segments(
+        array, codec, bits=bits, segment_values=segment_values, threads=threads, **options
+    ):
+        out.write(segment.header)
+        out.write(segment.body.payload)
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -122,11 +180,16 @@ class Segment:
             raise StreamError(ErrorCode.PAYLOAD_CRC, f"found {crc:#010x}, {where(self.header)}")
         return payload
 
-    def values(self, data: bytes | memoryview) -> Array:
+    def values(self, data: bytes | memoryview, *, engine: str = AUTO) -> Array:
         """The values, shape (count,). Raises StreamError."""
         h = self.header
-        codes = self.codec.decode(self.layout, self.payload(data), h.count)
+        codes = self.codec.decode(self.layout, self.payload(data), h.count, engine=engine)
         return from_codes(codes, h.bits, h.signed, h.wide, self.codec.mapping)
+
+    def schedule(self, data: bytes | memoryview, *, engine: str = AUTO) -> Schedule | None:
+        """The order of the payload's beats, if the codec has lanes. Raises StreamError."""
+        payload = self.payload(data)
+        return self.codec.schedule(self.layout, payload, self.header.count, engine=engine)
 
 
 def segments(data: bytes | memoryview, start: int = 0) -> Iterator[Segment]:
@@ -162,10 +225,13 @@ def tensor_shape(found: list[Segment]) -> tuple[int, ...]:
     return parse_shape(section, count, where(first.header))
 
 
-def decode(data: bytes | bytearray | memoryview) -> Array:
+def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, engine: str = AUTO) -> Array:
     """The tensor, shape and dtype restored. Raises StreamError for any malformed stream.
 
     Bytes after the tensor's last segment are an error too (LENGTH).
+
+    threads: most threads at work, by default one per processor.
+    engine: see golden/engine.py.
     """
     view = memoryview(data)
     found = list(segments(view))
@@ -173,6 +239,17 @@ def decode(data: bytes | bytearray | memoryview) -> Array:
     end = found[-1].header.end
     if end != len(view):
         raise StreamError(ErrorCode.LENGTH, f"{len(view) - end} bytes after the end at byte {end}")
-    parts = [s.values(view) for s in found]
+    if len(found) == 1:
+        return found[0].values(view, engine=engine).reshape(shape)
+    # What headers claim is not allocated at once: memory grows with the values that are really there.
+    out = bytearray()
+    run = partial(_values, view, engine)
+    most = max(s.header.count for s in found)
+    for values in in_order(run, found, workers(threads, WORK_BYTES * most, len(view))):
+        out += values.data
     dtype = dtype_of(found[0].header.signed, found[0].header.wide)
-    return np.concatenate(parts).astype(dtype, copy=False).reshape(shape)
+    return np.frombuffer(out, dtype).reshape(shape)
+
+
+def _values(view: memoryview, engine: str, segment: Segment) -> Array:
+    return segment.values(view, engine=engine)

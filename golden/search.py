@@ -5,24 +5,27 @@ each, plus the bits of the table itself. The best table is found exactly:
 
 1. A price on counts turns the shared budget of 1024 into a cost of each row by itself, so that the
    best row boundaries at that price are a dynamic programme over cut points.
-2. Any price gives a lower bound (Lagrange duality); the price is chosen by bisection to make the
-   bound as high as it goes. The boundaries met on the way, each with its best counts (marginal
+2. Any price gives a lower bound (Lagrange duality), the highest where the counts chosen sum to 1024;
+   a few steps find that price. The boundaries met on the way, each with its best counts (marginal
    allocation, exact because -log2 is convex), give tables.
 3. Boundaries whose bound is below the best table found are enumerated until none is left. `Found`
    carries the bound, so optimality is a number, not a claim.
 
 Costs are integers in units of 2^-24 bit. No float decides anything, so every machine, and the
-compiled search, finds the same table.
+compiled search (golden/native/search.cc), finds the same table.
 """
 
 from dataclasses import dataclass
 from functools import cache
 from heapq import heapify, heapreplace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from atalanta.golden import native
+from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import require
 from atalanta.golden.format import row_record
 from atalanta.golden.params import MAX_BITS, MAX_ROWS, Precision
@@ -36,6 +39,12 @@ MAX_CUTS = 256
 
 MAX_VISITS = 2000
 """Boundary sets that step 3 tries at most; beyond, `Found.bound` stays below `Found.cost`."""
+
+MAX_PRICES = 12
+"""Prices that step 2 tries at most."""
+
+UNIT_PRICE = 23637
+"""2^FRACTION * d(log2 c)/dc at c = 1024, rounded: what the last count of a lone row is worth per value."""
 
 _INFINITE = 1 << 61
 
@@ -161,6 +170,15 @@ def allocate(values: list[int], least: list[int], total: int) -> list[int]:
     return counts
 
 
+class Best(NamedTuple):
+    """The best rows between cut points: indices of the cuts, counts, cost and bound as in `Found`."""
+
+    cuts: tuple[int, ...]
+    counts: list[int]
+    cost: int
+    bound: int
+
+
 class _Search:
     """Keeps the best boundaries met so far."""
 
@@ -171,7 +189,6 @@ class _Search:
         self.cuts: tuple[int, ...] = ()
         self.counts: list[int] = []
         self.visits = 0
-        self.bound = -_INFINITE
 
     def offer(self, cuts: tuple[int, ...]) -> None:
         """Take these boundaries, with their best counts, if they are better."""
@@ -186,30 +203,34 @@ class _Search:
         if cost < self.cost:
             self.cost, self.cuts, self.counts = cost, cuts, counts
 
-    def bisect(self, steps: int = 12) -> _Priced:
-        """The price with the highest bound."""
-        price = max(int(self.rows.values[0, -1]) * 23637, 1)  # N * d(log2 c)/dc at c = 1024
-        low, high = price - (price >> 3), price + (price >> 3)
-        solved: list[_Priced] = []
+    def raise_bound(self, steps: int = MAX_PRICES) -> _Priced:
+        """The price with the highest bound.
 
-        def at(price: int) -> _Priced:
-            solved.append(_solve(self.rows, self.most_rows, price))
-            self.offer(solved[-1].cuts)
-            return solved[-1]
-
-        while at(low).spent < self.rows.total and low > 1:
-            low, high = low >> 1, low
-        while at(high).spent > self.rows.total:
-            low, high = high, high << 1
+        Counts spent are nearly inverse to the price, so each price scales the last by them; bisection
+        where that leaves the bracket.
+        """
+        total = self.rows.total
+        price = max(int(self.rows.values[0, -1]) * UNIT_PRICE, 1)
+        low, high = 0, _INFINITE
+        best: _Priced | None = None
         for _ in range(steps):
-            middle = (low + high) // 2
-            if middle == low or at(middle).spent == self.rows.total:
+            solved = _solve(self.rows, self.most_rows, price)
+            self.offer(solved.cuts)
+            if best is None or solved.bound > best.bound:
+                best = solved
+            if solved.spent == total:
                 break
-            if solved[-1].spent > self.rows.total:
-                low = middle
+            if solved.spent > total:
+                low = price
             else:
-                high = middle
-        return max(solved, key=lambda s: s.bound)
+                high = price
+            price = price * solved.spent // total
+            if not low < price < high:
+                price = (low + high) // 2 if high < _INFINITE else low + 1
+            if price == low:
+                break
+        assert best is not None
+        return best
 
     def close(self, priced: _Priced) -> int:
         """Try every boundary set whose bound is below the best cost; return the bound that remains."""
@@ -238,10 +259,18 @@ class _Search:
         return min(lowest, self.cost)
 
 
-def _best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, total: int) -> _Search:
+def _best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, total: int) -> Best:
     found = _Search(_Rows(histogram, cuts, unseen, row_bits, total), min(rows, len(cuts) - 1))
-    found.bound = found.close(found.bisect())
-    return found
+    bound = found.close(found.raise_bound())
+    return Best(found.cuts, found.counts, found.cost, bound)
+
+
+def _native_best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, total: int) -> Best:
+    logs = np.array(log2_table(total), np.int64)
+    found = native.search(
+        histogram, cuts, rows=rows, unseen=unseen, row_bits=row_bits, logs=logs, max_visits=MAX_VISITS
+    )
+    return Best(*found)
 
 
 def _first_cuts(histogram: Int) -> Int:
@@ -270,12 +299,14 @@ def search(
     rows: int = 16,
     unseen: bool = False,
     precision: Precision = PUBLISHED,
+    engine: str = AUTO,
 ) -> Found:
     """The cheapest table of at most `rows` rows.
 
     histogram: how often each value occurs, shape (2^bits,), bits 1..16; all zero is legal.
     unseen: keep values codable that do not occur (a profiled table meets other tensors): every row
         has a count of 1 or more.
+    engine: see golden/engine.py.
 
     Up to 8 bits every value is a cut point and the table is the best there is. Wider values start
     from MAX_CUTS cut points and refine around the boundaries chosen, to single values.
@@ -287,13 +318,14 @@ def search(
     require(whole, "histogram length", "a power of two from 2 to 65536", values)
     require(1 <= rows <= MAX_ROWS, "rows", f"from 1 to {MAX_ROWS}", rows)
     row_bits = row_record(bits).width
+    find = _native_best if use_native(engine) and seen.sum() <= native.MAX_SEEN else _best
     cuts = _first_cuts(seen)
-    best = _best(seen, cuts, rows, unseen, row_bits, precision.total)
+    best = find(seen, cuts, rows, unseen, row_bits, precision.total)
     step = values // MAX_CUTS
     while step > 1:
         step = max(step // 4, 1)
         cuts = _cuts_near(cuts[list(best.cuts)], step, values)
-        best = _best(seen, cuts, rows, unseen, row_bits, precision.total)
+        best = find(seen, cuts, rows, unseen, row_bits, precision.total)
     cum = np.concatenate([[0], np.cumsum(best.counts)[:-1]])
     v_min = cuts[list(best.cuts[:-1])]
     table = Table(bits, tuple(v_min.tolist()), tuple(cum.tolist()), precision)

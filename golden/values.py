@@ -5,10 +5,11 @@
   code of a negative zero, which no value needs, stands for -2^(n-1).
 - TWOS_COMPLEMENT (raw): the low n bits as they are.
 
-Unsigned values are their own codes in all three.
+Unsigned values are their own codes in all three. Codes have as many bytes as the values.
 """
 
 from enum import Enum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from atalanta.golden.errors import InputError, require
 from atalanta.golden.params import MAX_BITS, MIN_BITS
 
-Codes = NDArray[np.uint16]
+Codes = NDArray[np.unsignedinteger[Any]]
+"""uint8 or uint16."""
 Array = NDArray[np.integer]
 
 DTYPES = {np.dtype(t): t.__name__ for t in (np.int8, np.uint8, np.int16, np.uint16)}
@@ -60,32 +62,38 @@ def dtype_of(signed: bool, wide: bool) -> np.dtype[np.integer]:
     return np.dtype(f"{'i' if signed else 'u'}{2 if wide else 1}")
 
 
+def code_dtype(wide: bool) -> np.dtype[np.unsignedinteger[Any]]:
+    """The dtype of codes of values that take two bytes, or one."""
+    return np.dtype(np.uint16 if wide else np.uint8)
+
+
 def to_codes(values: Array, bits: int, signed: bool, mapping: Mapping) -> Codes:
-    """Codes 0..2^bits-1, shape (count,), of values that fit `bits`."""
-    flat = values.reshape(-1)
+    """Codes 0..2^bits-1, shape (count,), of values that fit `bits`; may share the values' memory."""
+    flat = values.reshape(-1).astype(values.dtype.newbyteorder("="), copy=False)
+    codes: Codes = flat.view(code_dtype(flat.itemsize == 2))
     if not signed:
-        return flat.astype(np.uint16)
-    wide = flat.astype(np.int32)
+        return codes
+    top, mask = codes.dtype.type(1 << bits - 1), codes.dtype.type((1 << bits) - 1)
     if mapping is Mapping.OFFSET_BINARY:
-        wide += 1 << bits - 1
+        codes = codes ^ top
     elif mapping is Mapping.SIGN_MAGNITUDE:
-        negative = wide < 0
-        wide = np.abs(wide) << 1 | negative
-        wide[wide == (1 << bits | 1)] = 1
-    return (wide & (1 << bits) - 1).astype(np.uint16)
+        sign: Codes = (flat >> 8 * flat.itemsize - 1).view(codes.dtype)  # all ones if negative
+        one = codes.dtype.type(1)
+        codes = ((codes ^ sign) - sign & ~top) << one | sign & one  # -2^(bits-1) becomes 1
+    return codes if bits == 8 * flat.itemsize else codes & mask
 
 
 def from_codes(codes: Codes, bits: int, signed: bool, wide: bool, mapping: Mapping) -> Array:
-    """The values, shape (count,), in the dtype of `signed` and `wide`."""
-    dtype = dtype_of(signed, wide)
+    """The values, shape (count,), in the dtype of `signed` and `wide`; may share the codes' memory."""
+    values = codes.astype(code_dtype(wide), copy=False)
     if not signed:
-        return codes.astype(dtype)
-    values = codes.astype(np.int32)
+        return values
+    top = values.dtype.type(1 << bits - 1)
     if mapping is Mapping.OFFSET_BINARY:
-        values -= 1 << bits - 1
+        values = values - top
     elif mapping is Mapping.SIGN_MAGNITUDE:
-        values = np.where(values & 1, -(values >> 1), values >> 1)
-        values[codes == 1] = -(1 << bits - 1)
+        sign = -(values & 1)
+        values = np.where(codes == 1, ~top + top.dtype.type(1), (values >> 1 ^ sign) - sign)
     else:
-        values = (values ^ 1 << bits - 1) - (1 << bits - 1)
-    return values.astype(dtype)
+        values = (values ^ top) - top
+    return values.view(dtype_of(signed, wide))

@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from atalanta.golden.codec import Body, Codec, header_check, register
-from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
+from atalanta.golden import native
+from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.engine import AUTO, use_native
+from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import (
     ATALANTA_PARAMS,
     BLOCK_BYTES,
@@ -16,10 +18,12 @@ from atalanta.golden.format import (
     row_record,
 )
 from atalanta.golden.header import Header
+from atalanta.golden.lanes import Int, Schedule
+from atalanta.golden.lanes import schedule as order_of_beats
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
 from atalanta.golden.search import FRACTION, log2_table, search
-from atalanta.golden.table import Table
+from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Codes, Mapping
 
 LANE_COST_BITS = 24
@@ -74,38 +78,54 @@ class Atalanta(Codec):
         rows: int = 16,
         fit: bool = True,
         table: Table | None = None,
+        engine: str = AUTO,
     ) -> None:
         self._params = AtalantaParams(
             lanes=lanes, ways=ways, beat_bytes=beat_bytes, lane_depth=lane_depth, rows=rows
         )
+        ok = table is None or table.precision == PUBLISHED
+        require(ok, "table", "of the published precision", table)
         self._fit = fit
         self._table = table
+        self._engine = engine
+        self._native = use_native(engine)
 
     def encode(self, codes: Codes, bits: int) -> Body:
-        histogram = np.bincount(codes, minlength=1 << bits)
-        table = self._table or search(histogram, rows=self._params.rows).table
-        payload_bits = ideal_bits(histogram, table)
+        return self.draft(codes, bits, schedule=True).body()
+
+    def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
+        found = native.histogram(codes, bits) if self._native else np.bincount(codes, minlength=1 << bits)
+        table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
+        require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
+        by_row = np.add.reduceat(found, table.v_min)
+        payload_bits = ideal_bits(by_row, table)
         p = replace(self._params, bits=bits, rows=table.rows)
         if self._fit:
             p = replace(p, lanes=fit_lanes(payload_bits, p))
-        coded = reference.encode(codes, table, p)
+        code = native.AtalantaEncoder if self._native else _ReferenceEncoder
+        coded = code(codes, table, p, schedule=schedule)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
             p = replace(p, lanes=p.lanes // 2)  # lanes too unequal for the header
-            coded = reference.encode(codes, table, p)
-        return Body(
-            params={
-                "lanes_log2": p.lanes.bit_length() - 1,
-                "ways": p.ways,
-                "beat_log2": p.beat_bytes.bit_length() - 1,
-                "lane_depth": p.lane_depth,
-                "rows": p.rows,
-            },
-            payload=coded.payload,
-            sections=_pack_table(table) + _pack_lanes(coded.lane_bytes),
-            lane_bytes=min(coded.lane_bytes),
-            parts=_parts(coded, histogram, table, p),
-            schedule=coded.schedule,
-        )
+            coded = code(codes, table, p, schedule=schedule)
+
+        def body() -> Body:
+            payload, order = coded.write()
+            return Body(
+                params={
+                    "lanes_log2": p.lanes.bit_length() - 1,
+                    "ways": p.ways,
+                    "beat_log2": p.beat_bytes.bit_length() - 1,
+                    "lane_depth": p.lane_depth,
+                    "rows": p.rows,
+                },
+                payload=payload,
+                sections=_pack_table(table) + _pack_lanes(coded.lane_bytes),
+                lane_bytes=min(coded.lane_bytes),
+                parts=_parts(coded, by_row, table, p),
+                schedule=order,
+            )
+
+        return Draft(body_bytes(sum(_section_bytes(p)), sum(coded.lane_bytes)), body)
 
     @classmethod
     def layout(cls, header: Header) -> Layout:
@@ -124,16 +144,38 @@ class Atalanta(Codec):
         return sum(_section_bytes(layout.params))
 
     @classmethod
-    def decode(cls, layout: Layout, payload: bytes, count: int) -> Codes:
+    def decode(cls, layout: Layout, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
+        if use_native(engine):
+            return native.atalanta_decode(payload, layout.lane_bytes, count, layout.table, layout.params)
         return reference.decode(payload, layout.lane_bytes, count, layout.table, layout.params)[0]
 
+    @classmethod
+    def schedule(cls, layout: Layout, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule:
+        p = layout.params
+        if use_native(engine):
+            return native.atalanta_schedule(payload, layout.lane_bytes, count, layout.table, p)
+        _, used = reference.decode(payload, layout.lane_bytes, count, layout.table, p)
+        return order_of_beats(used, p.beat_bytes, p.lane_depth)
 
-def ideal_bits(histogram: np.ndarray, table: Table) -> int:
-    """Bits that coding costs before padding and flushing, rounded down."""
+
+class _ReferenceEncoder:
+    """The reference in the manner of native.AtalantaEncoder."""
+
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, *, schedule: bool) -> None:
+        self._coded = reference.encode(codes.astype(np.uint16, copy=False), table, p)
+        self.lane_bytes = self._coded.lane_bytes
+        self.used_bits = self._coded.used_bits
+
+    def write(self) -> tuple[bytes, Schedule]:
+        """The payload and the order of its beats."""
+        return self._coded.payload, self._coded.schedule
+
+
+def ideal_bits(by_row: Int, table: Table) -> int:
+    """Bits that coding costs before padding and flushing, rounded down. by_row: values of each row."""
     logs = log2_table(table.precision.total)
     cost = 0
-    for row in range(table.rows):
-        values = int(histogram[table.v_min[row] : table.v_end(row)].sum())
+    for row, values in enumerate(by_row.tolist()):
         if values and not table.count(row):
             raise ParameterError(f"the table gives no counts to row {row}, which {values} values need")
         fixed = logs[-1] + (table.offset_bits[row] << FRACTION)
@@ -141,13 +183,14 @@ def ideal_bits(histogram: np.ndarray, table: Table) -> int:
     return cost >> FRACTION
 
 
-def _parts(coded: reference.Coded, histogram: np.ndarray, table: Table, p: AtalantaParams) -> dict[str, int]:
+def _parts(
+    coded: _ReferenceEncoder | native.AtalantaEncoder, by_row: Int, table: Table, p: AtalantaParams
+) -> dict[str, int]:
     """Payload bits by purpose."""
-    rows = range(table.rows)
-    offset = sum(int(histogram[table.v_min[r] : table.v_end(r)].sum()) * table.offset_bits[r] for r in rows)
-    code = min(int(histogram.sum()), p.lanes * p.ways) * table.precision.code
+    offset = int(by_row @ np.array(table.offset_bits))
+    code = min(int(by_row.sum()), p.lanes * p.ways) * table.precision.code
     used = coded.used_bits
-    padding = 8 * len(coded.payload) - used
+    padding = 8 * sum(coded.lane_bytes) - used
     return {"code": code, "refill": used - code - offset, "offset": offset, "padding": padding}
 
 

@@ -1,6 +1,8 @@
 """Raw segments of the container."""
 
-from atalanta.golden.codec import Body, Codec, header_check, register
+from atalanta.golden import native
+from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
 from atalanta.golden.format import RAW_PARAMS, CodecId
 from atalanta.golden.header import Header
@@ -19,8 +21,17 @@ class Raw(Codec):
     record = RAW_PARAMS
     hardware = True
 
+    def __init__(self, *, engine: str = AUTO) -> None:
+        self._native = use_native(engine)
+
+    def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
+        payload = reference.payload_bytes(len(codes), RawParams(bits=bits))
+        return Draft(body_bytes(0, payload), lambda: self.encode(codes, bits))
+
     def encode(self, codes: Codes, bits: int) -> Body:
-        payload = reference.encode(codes, RawParams(bits=bits))
+        p = RawParams(bits=bits)
+        encode = native.raw_encode if self._native else reference.encode
+        payload = encode(codes, p)
         used = len(codes) * bits
         return Body({}, payload, parts={"value": used, "padding": 8 * len(payload) - used})
 
@@ -39,5 +50,6 @@ class Raw(Codec):
         return 0
 
     @classmethod
-    def decode(cls, layout: RawParams, payload: bytes, count: int) -> Codes:
-        return reference.decode(payload, count, layout)
+    def decode(cls, layout: RawParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
+        decode = native.raw_decode if use_native(engine) else reference.decode
+        return decode(payload, count, layout)

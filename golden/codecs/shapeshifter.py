@@ -1,14 +1,35 @@
 """ShapeShifter segments of the container."""
 
 from collections import Counter
+from dataclasses import dataclass, replace
 
-from atalanta.golden.codec import Body, Codec, header_check, register
+from atalanta.golden import native
+from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
 from atalanta.golden.format import SHAPESHIFTER_PARAMS, CodecId
 from atalanta.golden.header import Header
 from atalanta.golden.params import GROUP, LEAD, ShapeShifterParams
 from atalanta.golden.reference import shapeshifter as reference
 from atalanta.golden.values import Codes, Mapping
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A mode and the bits it takes, by what they are for."""
+
+    params: ShapeShifterParams
+    parts: dict[str, int]
+
+    @property
+    def nbytes(self) -> int:
+        return -(-sum(self.parts.values()) // 8)
+
+    def body(self, payload: bytes) -> Body:
+        p = self.params
+        params = {"group": p.group - 1, "mask": p.mask, "zero_width": p.zero_width, "lead": p.lead}
+        padding = 8 * len(payload) - sum(self.parts.values())
+        return Body(params, payload, parts={**self.parts, "padding": padding})
 
 
 @register
@@ -25,17 +46,36 @@ class ShapeShifter(Codec):
     hardware = True
 
     def __init__(
-        self, *, group: int = 16, mask: bool | None = None, zero_width: bool | None = None, lead: int = 4
+        self,
+        *,
+        group: int = 16,
+        mask: bool | None = None,
+        zero_width: bool | None = None,
+        lead: int = 4,
+        engine: str = AUTO,
     ) -> None:
         self._modes = [
             ShapeShifterParams(group=group, mask=m, zero_width=z, lead=lead)
             for m in ([True, False] if mask is None else [mask])
             for z in ([True, False] if zero_width is None else [zero_width])
         ]
+        self._native = use_native(engine)
 
     def encode(self, codes: Codes, bits: int) -> Body:
-        bodies = [_encode(codes, _with_bits(mode, bits)) for mode in self._modes]
-        return min(bodies, key=lambda body: body.nbytes)
+        return self.draft(codes, bits).body()
+
+    def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
+        modes = [replace(mode, bits=bits) for mode in self._modes]
+        if not self._native:
+            bodies = [_reference_encode(codes, mode) for mode in modes]
+            best = min(bodies, key=lambda body: body.nbytes)
+            return Draft(best.nbytes, lambda: best)
+        coded = min(_measure(codes, modes), key=lambda coded: coded.nbytes)
+        nbytes = coded.nbytes
+        return Draft(
+            body_bytes(0, nbytes),
+            lambda: coded.body(native.shapeshifter_encode(codes, coded.params, nbytes)),
+        )
 
     @classmethod
     def layout(cls, header: Header) -> ShapeShifterParams:
@@ -56,19 +96,27 @@ class ShapeShifter(Codec):
         return 0
 
     @classmethod
-    def decode(cls, layout: ShapeShifterParams, payload: bytes, count: int) -> Codes:
-        return reference.decode(payload, count, layout)[0]
+    def decode(cls, layout: ShapeShifterParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
+        decode = native.shapeshifter_decode if use_native(engine) else reference.decode
+        return decode(payload, count, layout)[0]
 
 
-def _with_bits(mode: ShapeShifterParams, bits: int) -> ShapeShifterParams:
-    return ShapeShifterParams(
-        bits=bits, group=mode.group, mask=mode.mask, zero_width=mode.zero_width, lead=mode.lead
-    )
+def _measure(codes: Codes, modes: list[ShapeShifterParams]) -> list[_Coded]:
+    """The modes, of one group size, with their bits."""
+    count, group = len(codes), modes[0].group
+    found = native.shapeshifter_measure(codes, group)
+    coded = []
+    for p in modes:
+        parts = {"width": -(-count // group) * p.width_bits}
+        if p.mask:
+            parts |= {"mask": count, "value": found.masked}
+        else:
+            parts["value"] = found.narrow if p.zero_width else found.wide
+        coded.append(_Coded(p, parts))
+    return coded
 
 
-def _encode(codes: Codes, p: ShapeShifterParams) -> Body:
-    parts: Counter[str] = Counter()
+def _reference_encode(codes: Codes, p: ShapeShifterParams) -> Body:
+    parts = Counter(width=0, value=0, **({"mask": 0} if p.mask else {}))
     payload = reference.encode(codes, p, lambda name, width, _: parts.update({name: width}))
-    parts["padding"] = 8 * len(payload) - parts.total()
-    params = {"group": p.group - 1, "mask": p.mask, "zero_width": p.zero_width, "lead": p.lead}
-    return Body(params, payload, parts=dict(parts))
+    return _Coded(p, dict(parts)).body(payload)

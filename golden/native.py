@@ -1,0 +1,404 @@
+"""The compiled codec: the reference's bits and errors, made and read in the time it takes to read memory.
+
+Plain functions on NumPy arrays around a C++ library (golden/native/*.cc) that `ctypes` loads; calls
+release the interpreter's lock, so threads run side by side. `engine` says when it is used.
+
+Codes are uint8 or uint16 arrays, contiguous, below 2^bits.
+"""
+
+import ctypes
+import weakref
+from ctypes import POINTER, Structure, byref, c_int32, c_int64, c_uint64, c_void_p
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atalanta.golden.errors import ErrorCode, StreamError
+from atalanta.golden.lanes import Int, Schedule
+from atalanta.golden.params import MAX_ROWS, AtalantaParams, RawParams, ShapeShifterParams
+from atalanta.golden.table import PUBLISHED, Table
+from atalanta.golden.values import Codes, code_dtype
+
+INTERFACE = 1
+"""Version of the library's functions; a library of another version is not used."""
+
+_OK = 0
+_SLACK = 8
+"""Bytes behind a payload that the library may write."""
+
+
+class _Segment(Structure):
+    _fields_ = [
+        ("bits", c_int32),
+        ("lanes", c_int32),
+        ("ways", c_int32),
+        ("beat_bytes", c_int32),
+        ("lane_depth", c_int32),
+        ("rows", c_int32),
+        ("v_min", c_void_p),
+        ("cum", c_void_p),
+    ]
+
+
+class _Columns(Structure):
+    _fields_ = [("lane", c_void_p), ("nbytes", c_void_p), ("ask", c_void_p), ("need", c_void_p)]
+
+
+class _Problem(Structure):
+    _fields_ = [
+        ("before", c_void_p),
+        ("cuts", c_void_p),
+        ("logs", c_void_p),
+        ("size", c_int32),
+        ("rows", c_int32),
+        ("row_bits", c_int32),
+        ("total", c_int32),
+        ("unseen", c_int32),
+        ("max_visits", c_int32),
+    ]
+
+
+class _Answer(Structure):
+    _fields_ = [
+        ("cost", c_int64),
+        ("bound", c_int64),
+        ("rows", c_int32),
+        ("cut", c_int32 * (MAX_ROWS + 1)),
+        ("count", c_int32 * MAX_ROWS),
+    ]
+
+
+class _Groups(Structure):
+    _fields_ = [
+        ("bits", c_int32),
+        ("group", c_int32),
+        ("mask", c_int32),
+        ("zero_width", c_int32),
+        ("lead", c_int32),
+        ("width_bits", c_int32),
+    ]
+
+
+_ARGUMENTS: dict[str, list[Any]] = {
+    "histogram": [c_void_p, c_int32, c_uint64, c_void_p],
+    "search": [POINTER(_Problem), POINTER(_Answer)],
+    "encode_measure": [POINTER(_Segment), c_void_p, c_int32, c_uint64, c_int32, c_void_p, POINTER(c_int32)],
+    "encode_write": [c_void_p, c_void_p],
+    "encode_free": [c_void_p],
+    "decode": [
+        POINTER(_Segment),
+        c_void_p,
+        c_uint64,
+        c_void_p,
+        c_uint64,
+        c_void_p,
+        c_int32,
+        c_void_p,
+        c_void_p,
+    ],
+    "shapeshifter_measure": [c_void_p, c_int32, c_uint64, c_int32, c_void_p],
+    "shapeshifter_encode": [POINTER(_Groups), c_void_p, c_int32, c_uint64, c_void_p],
+    "shapeshifter_decode": [
+        POINTER(_Groups),
+        c_void_p,
+        c_uint64,
+        c_uint64,
+        c_void_p,
+        c_int32,
+        c_void_p,
+        c_void_p,
+    ],
+    "raw_encode": [c_void_p, c_int32, c_uint64, c_int32, c_void_p],
+    "raw_decode": [c_void_p, c_uint64, c_uint64, c_int32, c_void_p, c_int32],
+}
+
+
+@cache
+def _find() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or None and why there is none."""
+    stem = Path(__file__).with_name("_native")
+    built = [path for suffix in EXTENSION_SUFFIXES if (path := Path(f"{stem}{suffix}")).exists()]
+    if not built:
+        return None, "it was not built when the package was installed"
+    try:
+        library = ctypes.CDLL(str(built[0]))
+        found = library.atalanta_interface()
+    except (OSError, AttributeError) as error:
+        return None, f"{built[0].name} cannot be loaded: {error}"
+    if found != INTERFACE:
+        return None, f"{built[0].name} has interface {found}, not {INTERFACE}; install the package again"
+    for name, arguments in _ARGUMENTS.items():
+        getattr(library, f"atalanta_{name}").argtypes = arguments
+    library.atalanta_encode_measure.restype = c_void_p
+    library.atalanta_encode_write.restype = c_void_p
+    library.atalanta_encode_free.restype = None
+    return library, ""
+
+
+def missing() -> str:
+    """Why the library cannot be used; empty if it can."""
+    return _find()[1]
+
+
+def _library() -> ctypes.CDLL:
+    library, why = _find()
+    if library is None:
+        raise RuntimeError(f"no native library: {why}")
+    return library
+
+
+def _done(status: int) -> None:
+    """Raise for a status that no legal call can lead to."""
+    if status == -2:
+        raise MemoryError
+    if status != _OK:
+        raise RuntimeError(f"the native library refused its arguments (status {status})")
+
+
+def _checked(codes: Codes, bits: int) -> Codes:
+    """The codes as the library takes them. Raises ValueError if one needs more than `bits`."""
+    if codes.dtype not in (np.uint8, np.uint16) or bits > 8 * codes.itemsize:
+        raise ValueError(f"codes of {bits} bits cannot come as {codes.dtype}")
+    codes = np.ascontiguousarray(codes)
+    if bits < 8 * codes.itemsize and codes.size and int(codes.max()) >> bits:
+        raise ValueError(f"code {codes.max()} needs over {bits} bits")
+    return codes
+
+
+def _room(count: int, bits: int) -> Codes:
+    return np.empty(count, code_dtype(bits > 8))
+
+
+def _segment(table: Table, p: AtalantaParams) -> tuple[_Segment, list[NDArray[np.uint16]]]:
+    """The library's view of parameters and table, and the arrays it points to."""
+    if table.precision != PUBLISHED or (table.bits, table.rows) != (p.bits, p.rows):
+        raise ValueError("the native codec takes tables of the stream's precision, bits and rows only")
+    columns = [np.array(table.v_min, np.uint16), np.array(table.cum, np.uint16)]
+    pointers = [column.ctypes.data for column in columns]
+    return _Segment(p.bits, p.lanes, p.ways, p.beat_bytes, p.lane_depth, p.rows, *pointers), columns
+
+
+class _Beats:
+    """Room for a schedule's columns, which the library fills."""
+
+    def __init__(self, lane_bytes: list[int], beat_bytes: int) -> None:
+        beats = sum(-(-n // beat_bytes) for n in lane_bytes)
+        self._columns = [np.empty(beats, np.int64) for _ in range(4)]
+        self.struct = _Columns(*(column.ctypes.data for column in self._columns))
+
+    def schedule(self, slots: int) -> Schedule:
+        lane, nbytes, ask, need = self._columns
+        return Schedule(slots=slots, lane=lane, nbytes=nbytes, ask=ask, need=need)
+
+
+def _slots(count: int, p: AtalantaParams) -> int:
+    return -(-count // p.lanes) + p.ways if count else 0
+
+
+def histogram(codes: Codes, bits: int) -> Int:
+    """How often each code occurs, shape (2^bits,)."""
+    codes = _checked(codes, bits)
+    counts = np.zeros(1 << 8 * codes.itemsize, np.int64)
+    _done(_library().atalanta_histogram(codes.ctypes.data, codes.itemsize, codes.size, counts.ctypes.data))
+    return counts[: 1 << bits]
+
+
+class Rows(NamedTuple):
+    """What the table search finds; see `search.Best`."""
+
+    cuts: tuple[int, ...]
+    counts: list[int]
+    cost: int
+    bound: int
+
+
+MAX_SEEN = 1 << 31
+"""Values in all that the compiled search takes: its costs then fit 62 bits."""
+
+
+def search(
+    histogram: Int, cuts: Int, *, rows: int, unseen: bool, row_bits: int, logs: Int, max_visits: int
+) -> Rows:
+    """The cheapest rows between cut points, as golden.search finds them."""
+    before = np.ascontiguousarray(np.concatenate([[0], np.cumsum(histogram)])[cuts], np.int64)
+    cuts = np.ascontiguousarray(cuts, np.int64)
+    size, total = len(cuts) - 1, len(logs) - 1
+    pointers = (before.ctypes.data, cuts.ctypes.data, logs.ctypes.data)
+    problem = _Problem(*pointers, size, rows, row_bits, total, unseen, max_visits)
+    answer = _Answer()
+    _done(_library().atalanta_search(byref(problem), byref(answer)))
+    chosen = tuple(answer.cut[: answer.rows + 1])
+    return Rows(chosen, answer.count[: answer.rows], answer.cost, answer.bound)
+
+
+class AtalantaEncoder:
+    """A segment whose lengths are known and whose bits `write` makes, once.
+
+    lane_bytes: bytes of each lane. used_bits: bits that carry values.
+
+    Raises ValueError if the table gives no counts to a value's row.
+    """
+
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, *, schedule: bool = False) -> None:
+        self._codes = _checked(codes, p.bits)
+        self._p = p
+        self._schedule = schedule
+        segment, _columns = _segment(table, p)
+        lane_bits = np.empty(p.lanes, np.uint32)
+        status = c_int32()
+        library = _library()
+        self._handle = library.atalanta_encode_measure(
+            byref(segment), self._codes.ctypes.data, self._codes.itemsize, codes.size, schedule,
+            lane_bits.ctypes.data, byref(status),
+        )  # fmt: skip
+        if status.value == ErrorCode.VALUE:
+            raise ValueError("the table gives no counts to a row that a value needs")
+        _done(status.value)
+        self._free = weakref.finalize(self, library.atalanta_encode_free, self._handle)
+        self.used_bits = int(lane_bits.sum(dtype=np.int64))
+        self.lane_bytes: list[int] = ((lane_bits.astype(np.int64) + 7) // 8).tolist()
+
+    def write(self) -> tuple[bytes, Schedule | None]:
+        """The payload, and its schedule if that was asked for."""
+        if not self._free.alive:
+            raise RuntimeError("a segment is written once")
+        beats = _Beats(self.lane_bytes, self._p.beat_bytes) if self._schedule else None
+        columns = byref(beats.struct) if beats else None
+        written = _library().atalanta_encode_write(self._handle, columns)
+        if not written:
+            raise MemoryError
+        payload = ctypes.string_at(written, sum(self.lane_bytes))
+        self._free()
+        return payload, beats.schedule(_slots(self._codes.size, self._p)) if beats else None
+
+
+def _decode(
+    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams, beats: _Beats | None
+) -> Codes:
+    segment, _columns = _segment(table, p)
+    lengths = np.array(lane_bytes, np.uint32)
+    data = np.frombuffer(payload, np.uint8)
+    codes = _room(count, p.bits)
+    where = np.zeros(3, np.int64)
+    status = _library().atalanta_decode(
+        byref(segment), data.ctypes.data, data.size, lengths.ctypes.data, count, codes.ctypes.data,
+        codes.itemsize, byref(beats.struct) if beats else None, where.ctypes.data,
+    )  # fmt: skip
+    if status == ErrorCode.VALUE:
+        value, row, slot = where.tolist()
+        raise StreamError(ErrorCode.VALUE, f"value {value} in row {row} of slot {slot}")
+    if status == ErrorCode.LANE:
+        lane, used, _ = where.tolist()
+        raise StreamError(ErrorCode.LANE, f"lane {lane} of {lane_bytes[lane]} bytes used {used} bits")
+    _done(status)
+    return codes
+
+
+def atalanta_decode(
+    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams
+) -> Codes:
+    """The codes of a segment, shape (count,). Raises StreamError(VALUE) or StreamError(LANE)."""
+    return _decode(payload, lane_bytes, count, table, p, None)
+
+
+def atalanta_schedule(
+    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams
+) -> Schedule:
+    """The order of a segment's beats, from decoding it. Raises StreamError(VALUE) or StreamError(LANE)."""
+    beats = _Beats(lane_bytes, p.beat_bytes)
+    _decode(payload, lane_bytes, count, table, p, beats)
+    return beats.schedule(_slots(count, p))
+
+
+def _groups(p: ShapeShifterParams) -> _Groups:
+    return _Groups(p.bits, p.group, p.mask, p.zero_width, p.lead, p.width_bits)
+
+
+class ValueBits(NamedTuple):
+    """Bits of all values of a ShapeShifter segment, by how groups are stored.
+
+    wide: at the group's width, at least 1. narrow: at the group's width. masked: non-zero values only.
+    """
+
+    wide: int
+    narrow: int
+    masked: int
+
+
+def shapeshifter_measure(codes: Codes, group: int) -> ValueBits:
+    """The value bits in all modes."""
+    codes = _checked(codes, 8 * codes.itemsize)
+    bits = np.zeros(3, np.int64)
+    library = _library()
+    _done(
+        library.atalanta_shapeshifter_measure(
+            codes.ctypes.data, codes.itemsize, codes.size, group, bits.ctypes.data
+        )
+    )
+    return ValueBits(*bits.tolist())
+
+
+def shapeshifter_encode(codes: Codes, p: ShapeShifterParams, nbytes: int) -> bytes:
+    """The payload. nbytes: its length, as `shapeshifter_measure` leads to."""
+    codes = _checked(codes, p.bits)
+    payload = np.empty(nbytes + _SLACK, np.uint8)
+    library = _library()
+    _done(
+        library.atalanta_shapeshifter_encode(
+            byref(_groups(p)), codes.ctypes.data, codes.itemsize, codes.size, payload.ctypes.data
+        )
+    )
+    return payload[:nbytes].tobytes()
+
+
+def shapeshifter_decode(payload: bytes, count: int, p: ShapeShifterParams) -> tuple[Codes, Int]:
+    """The codes, shape (count,), and the bits taken in each slot, shape (slots,).
+
+    Raises StreamError(VALUE) or StreamError(LANE).
+    """
+    data = np.frombuffer(payload, np.uint8)
+    codes = _room(count, p.bits)
+    used = np.empty(-(-count // p.group) + p.lead if count else 0, np.int64)
+    where = np.zeros(2, np.int64)
+    status = _library().atalanta_shapeshifter_decode(
+        byref(_groups(p)), data.ctypes.data, data.size, count, codes.ctypes.data, codes.itemsize,
+        used.ctypes.data, where.ctypes.data,
+    )  # fmt: skip
+    if status == ErrorCode.VALUE:
+        raise StreamError(ErrorCode.VALUE, f"group {where[0]} has width {where[1]}")
+    if status == ErrorCode.LANE:
+        what = f"{len(payload)} bytes, of which {where[0]} bits were used"
+        raise StreamError(ErrorCode.LANE, what)
+    _done(status)
+    return codes, used
+
+
+def raw_encode(codes: Codes, p: RawParams) -> bytes:
+    """The payload."""
+    codes = _checked(codes, p.bits)
+    nbytes = -(-codes.size * p.bits // 8)
+    payload = np.empty(nbytes + _SLACK, np.uint8)
+    library = _library()
+    _done(
+        library.atalanta_raw_encode(
+            codes.ctypes.data, codes.itemsize, codes.size, p.bits, payload.ctypes.data
+        )
+    )
+    return payload[:nbytes].tobytes()
+
+
+def raw_decode(payload: bytes, count: int, p: RawParams) -> Codes:
+    """The codes, shape (count,)."""
+    data = np.frombuffer(payload, np.uint8)
+    codes = _room(count, p.bits)
+    library = _library()
+    _done(
+        library.atalanta_raw_decode(
+            data.ctypes.data, data.size, count, p.bits, codes.ctypes.data, codes.itemsize
+        )
+    )
+    return codes

@@ -1,0 +1,35 @@
+// Atalanta's bulk with AVX2: eight lanes at a time.
+
+#if defined(__x86_64__)
+
+#define TARGET __attribute__((target("avx2")))
+#include "vector_avx2.h"
+//
+#include "decode_body.h"
+#include "encode_body.h"
+#include "vector.h"
+
+namespace atalanta {
+
+template <class Out>
+DecodeBody<Out> decode_body_avx2(unsigned rows) {
+  return rows > 16 ? decode_groups<Avx2, true, Out> : decode_groups<Avx2, false, Out>;
+}
+
+template DecodeBody<uint8_t> decode_body_avx2(unsigned);
+template DecodeBody<uint16_t> decode_body_avx2(unsigned);
+
+template <bool kLong>
+static EncodeBodies encode_bodies_for(unsigned code_bytes) {
+  return {forward_groups<Avx2, kLong>,
+          code_bytes == 1 ? backward_groups<Avx2, kLong, uint8_t> : backward_groups<Avx2, kLong, uint16_t>,
+          nullptr};
+}
+
+EncodeBodies encode_bodies_avx2(unsigned rows, unsigned code_bytes) {
+  return rows > 16 ? encode_bodies_for<true>(code_bytes) : encode_bodies_for<false>(code_bytes);
+}
+
+}  // namespace atalanta
+
+#endif

@@ -1,0 +1,74 @@
+// The encoder's state, shared by the scalar code and the vector bodies.
+//
+// A code string's bits depend on what follows them: carries run backwards. So a lane is coded in two
+// passes. The forward pass moves every way's window as the decoder will, and records each value's
+// row, shift and `from`, the distance by which low rises; that fixes all lengths and the order of
+// beats. The backward pass knows, from the last value on, the decoder's delta = code - low:
+//
+//     refill = delta_after mod 2^shift,  delta_before = from + (delta_after >> shift)
+//
+// so every field comes out final, and each lane is written from its end to its start.
+#pragma once
+
+#include <vector>
+
+#include "coder.h"
+#include "group_events.h"
+#include "schedule.h"
+#include "scratch.h"
+
+namespace atalanta {
+
+constexpr unsigned kShiftAt = 16, kRowAt = 20;  // bits of a record; `from` is lowest
+
+struct Encoder {
+  // The codes must stay in place until the payload is written.
+  Encoder(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count, bool schedule);
+
+  // Notes the events of a group whose first slot is `slot`.
+  void note(const GroupEvents& asking, const GroupEvents& reached, uint64_t slot) {
+    if (!noting) return;
+    asking.each([&](unsigned s, unsigned lane) { asks.push_back({static_cast<uint32_t>(slot + s), lane}); });
+    reached.each([&](unsigned s, unsigned lane) { needs.push_back({static_cast<uint32_t>(slot + s), lane}); });
+  }
+
+  Segment p;
+  const void* codes;
+  unsigned code_bytes;
+  uint64_t count;
+  unsigned beat_shift;  // log2 of the bits of a beat
+  bool schedule;        // whether `needs` is noted
+  bool noting = true;
+
+  Row row[kMaxRows];
+
+  Ways ways;
+  alignas(64) uint32_t used[kMaxLanes] = {};  // forward: bits before the slot; backward: bits after it
+  std::vector<Event> asks, needs;
+
+  // Lanes' strings stand in one buffer, each with kSlack bytes on both sides that writes may touch.
+  static constexpr size_t kSlack = 16;
+  Scratch strings;
+  alignas(64) uint32_t string_at[kMaxLanes] = {};
+};
+
+// Slots k .. k + 4 * groups - 1, in all of which every lane has a value and its way another one to
+// come. rows: of the values of these slots. records: one each.
+using ForwardBody = void (*)(Encoder&, uint64_t k, uint64_t groups, const uint8_t* rows, uint32_t* records);
+using BackwardBody = void (*)(Encoder&, uint64_t k, uint64_t groups, const uint32_t* records);
+
+constexpr uint8_t kNoRow = 0xff;  // of a code for which the table has no counts
+
+// rows[i] = row_of[codes[i]], n of them. False if one is kNoRow.
+using RowFinder = bool (*)(const uint8_t* row_of, const void* codes, uint64_t n, uint8_t* rows);
+
+struct EncodeBodies {
+  ForwardBody forward;
+  BackwardBody backward;
+  RowFinder rows;
+};
+
+// The fastest bodies that this machine runs, or nulls.
+EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned code_bytes);
+
+}  // namespace atalanta
