@@ -1,8 +1,8 @@
 """Memory systems to choose from: every figure with its source beside it.
 
 A figure is `ck(n)` (cycles as the source gives them) or `ns(t)` (nanoseconds, turned into cycles here,
-at least `ck` of them if the source says so). Nanoseconds become cycles by the standard's own rule:
-JESD79-4 (13.5) for DDR4, which lets 2.6 % of a cycle pass; rounding up elsewhere; the refresh interval
+at least `least` of them if the source says so). Nanoseconds become cycles by the standard's own rule:
+that of JESD79-4 for DDR4, which lets 2.6 % of a cycle pass; rounding up elsewhere; the refresh interval
 is an upper bound and is rounded down.
 """
 
@@ -71,7 +71,7 @@ class Preset:
         )  # fmt: skip
 
 
-_DDR4_GUARD = Fraction(26, 1000)  # JESD79-4 13.5: cycles = floor(t / tCK + 0.974)
+_DDR4_GUARD = Fraction(26, 1000)  # JESD79-4, rounding algorithm: cycles = floor(t / tCK + 0.974)
 
 # ----------------------------------------------------------------------------------------------------
 # DDR4: one 64-bit rank of 8 Gb x8 devices, 8 GiB
