@@ -77,3 +77,15 @@ class DecoderParams:
         """Values of an output word."""
         groups = self.shapeshifter or self.raw
         return max(self.lanes if self.atalanta else 0, GROUP_VALUES if groups else 0)
+
+
+CAUSES = ("slot", "output", "memory", "router", "setup", "drain")
+"""What a cycle of a busy decoder goes to; the first that applies counts, so they sum to all cycles.
+
+slot: lanes or unpacker moved on by a slot.
+output: they could have, but the receiver of the values was not ready.
+memory: somebody waited for bytes that had not come from memory.
+router: they waited for bytes on their way inside the decoder.
+setup: a header was being read, or a segment was about to start.
+drain: everything was decoded, the last values were leaving.
+"""

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
-from atalanta.hw.reader import word_layout
+from atalanta.hw.gearbox import word_layout
 
 
 class Aligner(wiring.Component):
@@ -25,6 +25,8 @@ class Aligner(wiring.Component):
     i_drop: throw away what is left of the descriptor.
     o_busy: words of the descriptor are here or to come.
     o_error: a word of the descriptor had an error response.
+    o_word, o_held, o_at: the word at hand, whether there is one, and the position of the next byte.
+    o_take: a word comes in from `i`.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -43,6 +45,10 @@ class Aligner(wiring.Component):
                 "i_drop": In(1),
                 "o_busy": Out(1),
                 "o_error": Out(1),
+                "o_word": Out(8 * p.beat_bytes),
+                "o_held": Out(1),
+                "o_at": Out(range(p.beat_bytes)),
+                "o_take": Out(1),
             }
         )
 
@@ -65,6 +71,10 @@ class Aligner(wiring.Component):
             self.i.ready.eq(more & (~word_valid | used_up)),
             take.eq(self.i.valid & self.i.ready),
             self.o_busy.eq(more | word_valid),
+            self.o_word.eq(word),
+            self.o_held.eq(word_valid),
+            self.o_at.eq(at),
+            self.o_take.eq(take),
         ]
         with m.If(take):
             m.d.sync += [

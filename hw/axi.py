@@ -53,7 +53,7 @@ class Axi4Read(wiring.Signature):
 
 
 class AxiStream(wiring.Signature):
-    """An AXI4-Stream transmitter (IHI 0051, 2.1). tkeep: one bit a byte, or a value if narrower."""
+    """An AXI4-Stream transmitter (IHI 0051, 2.1). tuser: with tlast, the packet is not good."""
 
     def __init__(self, data_bits: int, keep_bits: int) -> None:
         super().__init__(
@@ -61,6 +61,7 @@ class AxiStream(wiring.Signature):
                 "tdata": Out(unsigned(data_bits)),
                 "tkeep": Out(unsigned(keep_bits)),
                 "tlast": Out(1),
+                "tuser": Out(1),
                 "tvalid": Out(1),
                 "tready": In(1),
             }

@@ -32,7 +32,7 @@ from atalanta.golden.params import (
     LEAD as LEADS,
 )
 from atalanta.hw.bitwise import every
-from atalanta.hw.crc import Crc
+from atalanta.hw.crc import CRC_BITS, Crc
 from atalanta.hw.lengths import LANES_PER_BLOCK, Lengths
 from atalanta.hw.rows import NARROW_BITS, Rows
 from atalanta.hw.segment import atalanta_layout, groups_layout, layout_of
@@ -67,22 +67,26 @@ class Header(wiring.Component):
 
     Latency: a header of B blocks is checked B + 4 cycles after its first pull; 1 block per cycle. It
     pulls headers itself and lends the aligner to whoever decodes (`o_payload`) until the payload is
-    gone. The next header is parsed while lanes still decode; it is handed over when they are done.
+    gone. The next header is parsed while decoders still work; it is handed over when they are done.
 
-    A bad header ends in `o_error` with the code that golden.header and the codecs would raise; the
-    rest of the descriptor is then dropped.
+    The first error, in the order in which software would meet it, is reported once: errors of a
+    header wait until the segments before it are out, errors of values until their payload's CRC is
+    known. The component then waits to be reset.
 
     Attributes
     ----------
     i: descriptors, in the order of reading.
-    o_open, o_offset, o_drop, i_busy: for the aligner.
-    o_pull, i_pulled, i_piece, i_valid: pulls of one block.
-    o_payload: others may pull now. i_taken: bytes they pulled in this cycle.
-    o_atalanta, o_groups: segments to decode.
+    o_open, o_offset, o_drop, i_busy, i_bus_error: from and to the aligner.
+    o_pull, o_size_m1, i_pulled, i_piece, i_valid: pulls of its own.
+    o_payload: decoders may pull now. i_taken: bytes pulled in this cycle.
+    o_atalanta, o_groups: segments to decode. i_settled: decoders have put out all they were given.
     o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_tail_m1: see `Lengths`.
-    i_abort: give up the descriptor.
-    o_error: an error was found, for one cycle. o_code: which.
-    o_done: a descriptor has ended, well or not, for one cycle.
+    o_payload_start, o_payload_size, o_payload_crc, i_crc_done, i_crc_good: see `PayloadCrc`.
+    i_bad, i_bad_code: a decoder met an illegal value or length, for one cycle.
+    o_skim: decoders are to be held in reset: their payload is only read to its end.
+    o_good: a descriptor has ended well, for one cycle.
+    o_error, o_code: an error is final, for one cycle.
+    o_idle: no descriptor is at work or waiting.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -96,7 +100,9 @@ class Header(wiring.Component):
                 "o_offset": Out(range(p.beat_bytes)),
                 "o_drop": Out(1),
                 "i_busy": In(1),
+                "i_bus_error": In(1),
                 "o_pull": Out(1),
+                "o_size_m1": Out(range(p.beat_bytes)),
                 "i_pulled": In(1),
                 "i_piece": In(8 * p.beat_bytes),
                 "i_valid": In(1),
@@ -104,14 +110,23 @@ class Header(wiring.Component):
                 "i_taken": In(range(p.beat_bytes + 1)),
                 "o_atalanta": Out(stream.Signature(atalanta_layout(p))),
                 "o_groups": Out(stream.Signature(groups_layout())),
+                "i_settled": In(1),
                 "o_prime": Out(1),
                 "o_load": Out(p.lanes),
                 "o_beats": Out(self._lengths.o_beats.shape()),
                 "o_tail_m1": Out(self._lengths.o_tail_m1.shape()),
-                "i_abort": In(1),
+                "o_payload_start": Out(1),
+                "o_payload_size": Out(LENGTH_BITS),
+                "o_payload_crc": Out(CRC_BITS),
+                "i_crc_done": In(1),
+                "i_crc_good": In(1),
+                "i_bad": In(1),
+                "i_bad_code": In(CODE_BITS),
+                "o_skim": Out(1),
+                "o_good": Out(1),
                 "o_error": Out(1),
                 "o_code": Out(CODE_BITS),
-                "o_done": Out(1),
+                "o_idle": Out(1),
             }
         )
 
@@ -288,31 +303,59 @@ class Header(wiring.Component):
         m.d.comb += [
             self.o_atalanta.valid.eq(offer & is_atalanta),
             self.o_groups.valid.eq(offer & ~is_atalanta),
+            self.o_payload_size.eq(base.payload_bytes),
+            self.o_payload_crc.eq(base.payload_crc),
         ]
         with m.If(Mux(is_atalanta, self.o_atalanta.ready, self.o_groups.ready)):
             m.d.sync += offer.eq(0)
 
-        def fail(code: Value | ErrorCode) -> None:
-            m.d.comb += [self.o_error.eq(1), self.o_code.eq(code)]
-            m.next = "DROP"
+        pending = Signal(CODE_BITS)
 
-        def abortable() -> None:
-            with m.If(self.i_abort):
-                m.next = "DROP"
+        def finish(code: Value) -> None:
+            """Report the error; nothing more happens until reset."""
+            m.d.comb += [self.o_error.eq(1), self.o_code.eq(code)]
+            m.next = "STOPPED"
+
+        def header_error(code: Value | ErrorCode) -> None:
+            """An error that counts once the segments before are out."""
+            m.d.sync += pending.eq(code)
+            m.next = "SETTLE"
+
+        def interrupts() -> None:
+            """Errors that count at once: of the bus, and of values whose payload was good."""
+            with m.If(self.i_bus_error):
+                finish(Const(ErrorCode.BUS, CODE_BITS))
+            with m.Elif(self.i_bad):
+                finish(self.i_bad_code)
+
+        def payload_interrupts() -> None:
+            """While a payload comes in, bad values may be its segment's: see what its CRC says."""
+            with m.If(self.i_bus_error):
+                finish(Const(ErrorCode.BUS, CODE_BITS))
+            with m.Elif(self.i_bad):
+                with m.If(offer):
+                    finish(self.i_bad_code)
+                with m.Else():
+                    m.d.sync += pending.eq(self.i_bad_code)
+                    m.next = "SKIM"
 
         def next_header() -> None:
             m.d.sync += [index.eq(0), pulls.eq(BASE_BLOCKS)]
             m.next = "BLOCKS"
 
+        m.d.sync += payload_left.eq(payload_left - self.i_taken)
+        m.d.comb += self.o_size_m1.eq(BLOCK_BYTES - 1)
+
         with m.FSM(name="state"):
             with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
+                m.d.comb += [self.i.ready.eq(1), self.o_idle.eq(~self.i.valid)]
                 with m.If(self.i.valid):
                     m.d.comb += [self.o_open.eq(1), self.o_offset.eq(self.i.p.offset)]
                     m.d.sync += left.eq(self.i.p.length)
                     next_header()
                     with m.If(self.i.p.length < BASE.nbytes):
-                        fail(ErrorCode.TRUNCATED)
+                        header_error(ErrorCode.TRUNCATED)
+                interrupts()
 
             with m.State("BLOCKS"):
                 next_pulls = Signal.like(pulls)
@@ -333,64 +376,83 @@ class Header(wiring.Component):
                             left.eq(left - size),
                         ]
                         with m.If(first.magic != MAGIC):
-                            fail(ErrorCode.MAGIC)
+                            header_error(ErrorCode.MAGIC)
                         with m.Elif(first.version != VERSION):
-                            fail(ErrorCode.VERSION)
+                            header_error(ErrorCode.VERSION)
                         with m.Elif(first.blocks < BASE_BLOCKS):
-                            fail(ErrorCode.HEADER)
+                            header_error(ErrorCode.HEADER)
                         with m.Elif(left < size):
-                            fail(ErrorCode.TRUNCATED)
+                            header_error(ErrorCode.TRUNCATED)
                     with m.If(index == 1):
                         m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
                     with m.If((index != 0) & (index + 1 == base.blocks)):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"
-                abortable()
+                interrupts()
 
             with m.State("CHECK"):
                 m.d.sync += countdown.eq(countdown - 1)
                 with m.If(countdown == 0):
-                    m.d.sync += [
-                        payload_left.eq(base.payload_bytes),
-                        left.eq(left - base.payload_bytes),
-                        countdown.eq(atalanta.lane_depth),
-                        offer.eq(1),
-                    ]
-                    m.next = "PAYLOAD"
-                    with m.If(is_atalanta):
-                        m.next = "PRIME"
                     with m.If(verdict != ErrorCode.NONE):
-                        m.d.sync += offer.eq(0)
-                        fail(verdict)
-                abortable()
+                        header_error(verdict)
+                    with m.Else():
+                        m.d.comb += self.o_payload_start.eq(1)
+                        m.d.sync += [
+                            payload_left.eq(base.payload_bytes),
+                            left.eq(left - base.payload_bytes),
+                            countdown.eq(atalanta.lane_depth),
+                            offer.eq(1),
+                        ]
+                        m.next = "PAYLOAD"
+                        with m.If(is_atalanta):
+                            m.next = "PRIME"
+                interrupts()
 
             with m.State("PRIME"):
                 m.d.comb += [self.o_prime.eq(1), self.o_payload.eq(1)]
-                m.d.sync += [
-                    countdown.eq(countdown - 1),
-                    payload_left.eq(payload_left - self.i_taken),
-                ]
+                m.d.sync += countdown.eq(countdown - 1)
                 with m.If(countdown == 1):
                     m.next = "PAYLOAD"
-                abortable()
+                payload_interrupts()
 
             with m.State("PAYLOAD"):
                 m.d.comb += self.o_payload.eq(1)
-                m.d.sync += payload_left.eq(payload_left - self.i_taken)
-                with m.If((payload_left == 0) & ~offer):
-                    with m.If(~base.more):
+                with m.If((payload_left == 0) & ~offer & self.i_crc_done):
+                    with m.If(~self.i_crc_good):
+                        finish(Const(ErrorCode.PAYLOAD_CRC, CODE_BITS))
+                    with m.Elif(~base.more):
+                        m.d.comb += self.o_good.eq(1)
                         m.next = "DROP"
                     with m.Elif(left < BASE.nbytes):
-                        fail(ErrorCode.TRUNCATED)
+                        header_error(ErrorCode.TRUNCATED)
                     with m.Else():
                         next_header()
-                abortable()
+                payload_interrupts()
+
+            with m.State("SKIM"):
+                m.d.comb += [
+                    self.o_skim.eq(1),
+                    self.o_pull.eq(payload_left != 0),
+                    self.o_size_m1.eq(
+                        Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)
+                    ),
+                ]
+                with m.If(self.i_bus_error):
+                    finish(Const(ErrorCode.BUS, CODE_BITS))
+                with m.Elif((payload_left == 0) & self.i_crc_done):
+                    finish(Mux(self.i_crc_good, pending, ErrorCode.PAYLOAD_CRC))
+
+            with m.State("SETTLE"):
+                with m.If(self.i_settled):
+                    finish(pending)
+                interrupts()
 
             with m.State("DROP"):
                 m.d.comb += self.o_drop.eq(1)
-                m.d.sync += offer.eq(0)
                 with m.If(~self.i_busy):
-                    m.d.comb += self.o_done.eq(1)
                     m.next = "IDLE"
+                interrupts()
 
+            with m.State("STOPPED"):
+                pass
         return m

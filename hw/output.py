@@ -11,7 +11,7 @@ def vector_layout(p: DecoderParams) -> data.StructLayout:
     """Values on their way out, in order.
 
     values: the first in the lowest bits. keep: which are there. width_log2: the vector is this wide;
-    the rest of it is not looked at. end: the tensor ends with it.
+    the rest of it is not looked at. end: the tensor ends with it. bad: because of an error.
     """
     return data.StructLayout(
         {
@@ -19,14 +19,15 @@ def vector_layout(p: DecoderParams) -> data.StructLayout:
             "keep": p.out_values,
             "width_log2": range(p.out_values.bit_length()),
             "end": 1,
+            "bad": 1,
         }
     )
 
 
 def word_layout(p: DecoderParams) -> data.StructLayout:
-    """An output word: values, which of them are there, whether the tensor ends."""
+    """An output word: values, which of them are there, whether the tensor ends, and badly so."""
     return data.StructLayout(
-        {"values": p.value_bits * p.out_values, "keep": p.out_values, "end": 1}
+        {"values": p.value_bits * p.out_values, "keep": p.out_values, "end": 1, "bad": 1}
     )
 
 
@@ -65,6 +66,7 @@ class Packer(wiring.Component):
                 place.eq(Mux(self.i.p.end, 0, after)),
                 self.o.valid.eq((after == p.out_values) | self.i.p.end),
                 self.o.p.end.eq(self.i.p.end),
+                self.o.p.bad.eq(self.i.p.bad),
             ]
         for value in range(p.out_values):
             sources = Array(value % width for width in widths)

@@ -1,0 +1,55 @@
+"""Where the cycles go: every cycle of a busy decoder has exactly one cause."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from atalanta.golden.decoder import CAUSES
+
+COUNTER_BITS = 48
+
+
+def causes_layout() -> data.StructLayout:
+    """One bit per cause; the first that is high counts."""
+    return data.StructLayout(dict.fromkeys(CAUSES, 1))
+
+
+class Counters(wiring.Component):
+    """Counts cycles by cause, bus words and values, from the last `i_clear` on.
+
+    Attributes
+    ----------
+    i_busy: this cycle counts. i_causes: candidates; of those high the first in order counts, and the
+        last of all if none is high.
+    i_word: a bus word comes in. i_values: values that leave.
+    o_<name>: the counters.
+    """
+
+    def __init__(self, most_values: int) -> None:
+        super().__init__(
+            {
+                "i_clear": In(1),
+                "i_busy": In(1),
+                "i_causes": In(causes_layout()),
+                "i_word": In(1),
+                "i_values": In(range(most_values + 1)),
+                **{f"o_{name}": Out(COUNTER_BITS) for name in (*CAUSES, "words", "values")},
+            }
+        )
+
+    def elaborate(self, _platform: object) -> Module:
+        """A register in front of each counter keeps causes off the adders' path."""
+        m = Module()
+        chosen = Signal(len(CAUSES))
+        candidates = self.i_causes.as_value() | 1 << len(CAUSES) - 1
+        with m.If(self.i_busy):
+            m.d.comb += chosen.eq(candidates & -candidates)
+        events = {name: chosen[i] for i, name in enumerate(CAUSES)}
+        events |= {"words": self.i_word, "values": self.i_values}
+        for name, amount in events.items():
+            counter = getattr(self, f"o_{name}")
+            waiting = Signal(amount.shape(), name=f"add_{name}")
+            m.d.sync += [waiting.eq(amount), counter.eq(counter + waiting)]
+            with m.If(self.i_clear):
+                m.d.sync += [waiting.eq(0), counter.eq(0)]
+        return m
