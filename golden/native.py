@@ -113,6 +113,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
         c_void_p,
     ],
     "raw_encode": [c_void_p, c_int32, c_uint64, c_int32, c_void_p],
+    "limit_vectors": [c_int32],
     "raw_decode": [c_void_p, c_uint64, c_uint64, c_int32, c_void_p, c_int32],
 }
 
@@ -142,6 +143,15 @@ def _find() -> tuple[ctypes.CDLL | None, str]:
 def missing() -> str:
     """Why the library cannot be used; empty if it can."""
     return _find()[1]
+
+
+def limit_vectors(lanes: int = 16) -> int:
+    """Keep to vectors of at most 16, 8 or 0 lanes from now on; returns the width in use.
+
+    Results do not depend on it; tests take it to run all code that a machine has.
+    """
+    width: int = _library().atalanta_limit_vectors(lanes)
+    return width
 
 
 def _library() -> ctypes.CDLL:

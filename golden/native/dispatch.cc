@@ -1,40 +1,22 @@
-// Chooses, at run time, the vector code that the machine has.
+// Chooses, at run time, among the vector code that the machine has.
 
+#include "cpu.h"
 #include "vector.h"
 
 namespace atalanta {
 
 #if defined(__x86_64__)
 
-namespace {
-
-// Width in lanes of the widest registers to use.
-unsigned widest() {
-  static const unsigned found = [] {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vbmi") &&
-        __builtin_cpu_supports("avx512vbmi2")) {
-      return 16u;
-    }
-    return __builtin_cpu_supports("avx2") ? 8u : 0u;
-  }();
-  return found;
-}
-
-}  // namespace
-
 template <class Out>
 DecodeBody<Out> decode_body(unsigned lanes, unsigned rows) {
-  if (lanes >= 16 && widest() >= 16) return decode_body_avx512<Out>(rows);
-  if (lanes >= 8 && widest() >= 8) return decode_body_avx2<Out>(rows);
+  if (lanes >= 16 && vector_lanes() >= 16) return decode_body_avx512<Out>(rows);
+  if (lanes >= 8 && vector_lanes() >= 8) return decode_body_avx2<Out>(rows);
   return nullptr;
 }
 
 EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned code_bytes) {
-  if (lanes >= 16 && widest() >= 16) return encode_bodies_avx512(rows, code_bytes);
-  if (lanes >= 8 && widest() >= 8) return encode_bodies_avx2(rows, code_bytes);
+  if (lanes >= 16 && vector_lanes() >= 16) return encode_bodies_avx512(rows, code_bytes);
+  if (lanes >= 8 && vector_lanes() >= 8) return encode_bodies_avx2(rows, code_bytes);
   return {};
 }
 

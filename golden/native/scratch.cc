@@ -20,7 +20,7 @@ thread_local Kept kept[kPieces];
 Scratch::Scratch(size_t bytes) {
   Kept* best = nullptr;
   for (Kept& one : kept) {
-    if (one.bytes >= bytes && (!best || one.bytes < best->bytes)) best = &one;
+    if (one.memory && one.bytes >= bytes && (!best || one.bytes < best->bytes)) best = &one;
   }
   if (best) {
     memory_ = std::move(best->memory);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common.h"
+#include "cpu.h"
 #include "scratch.h"
 
 namespace atalanta {
@@ -52,9 +53,8 @@ __attribute__((target("avx512f,avx512vl"))) void relax_avx512(int64_t* best, con
 }
 
 Relax fastest_relax() {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return relax_avx512;
-  return __builtin_cpu_supports("avx2") ? relax_avx2 : relax_plain;
+  if (vector_lanes() >= 16) return relax_avx512;
+  return vector_lanes() >= 8 ? relax_avx2 : relax_plain;
 }
 #else
 Relax fastest_relax() { return relax_plain; }
