@@ -260,7 +260,7 @@ class _Search:
 
 
 def _best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, total: int) -> Best:
-    found = _Search(_Rows(histogram, cuts, unseen, row_bits, total), min(rows, len(cuts) - 1))
+    found = _Search(_Rows(histogram, cuts, unseen, row_bits, total), rows)
     bound = found.close(found.raise_bound())
     return Best(found.cuts, found.counts, found.cost, bound)
 
@@ -320,12 +320,12 @@ def search(
     row_bits = row_record(bits).width
     find = _native_best if use_native(engine) and seen.sum() <= native.MAX_SEEN else _best
     cuts = _first_cuts(seen)
-    best = find(seen, cuts, rows, unseen, row_bits, precision.total)
+    best = find(seen, cuts, min(rows, len(cuts) - 1, precision.total), unseen, row_bits, precision.total)
     step = values // MAX_CUTS
     while step > 1:
         step = max(step // 4, 1)
         cuts = _cuts_near(cuts[list(best.cuts)], step, values)
-        best = find(seen, cuts, rows, unseen, row_bits, precision.total)
+        best = find(seen, cuts, min(rows, len(cuts) - 1, precision.total), unseen, row_bits, precision.total)
     cum = np.concatenate([[0], np.cumsum(best.counts)[:-1]])
     v_min = cuts[list(best.cuts[:-1])]
     table = Table(bits, tuple(v_min.tolist()), tuple(cum.tolist()), precision)
