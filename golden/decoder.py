@@ -15,6 +15,10 @@ GROUP_VALUES = 16
 LEAD = 4
 """Groups by which headers lead in the ShapeShifter streams that the hardware takes."""
 
+UNPACKER_STAGES = 4
+"""Slots that the unpacker runs besides those of the stream: one before, to learn what the first one
+takes, and three behind, for the values on their way to the output."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderParams:

@@ -47,6 +47,7 @@ class Schedule:
     nbytes: bytes of each beat.
     ask: the slot in which the lane asks for it, or AT_START.
     need: the first slot that cannot run without it.
+    free: the slot after which its place in the lane is free, or AT_START.
     """
 
     slots: int
@@ -54,6 +55,7 @@ class Schedule:
     nbytes: Int
     ask: Int
     need: Int
+    free: Int | None = None
 
     @property
     def beats(self) -> int:
@@ -73,7 +75,7 @@ def schedule(used: Int, beat_bytes: int, lane_depth: int) -> Schedule:
     before = np.vstack([np.zeros((1, lanes), np.int64), np.cumsum(used, axis=0)])
     held = held_word(before)
     nbytes = lane_bytes(used)
-    beats: list[tuple[int, int, int, int, int]] = []
+    beats: list[tuple[int, int, int, int, int, int]] = []
     for lane in range(lanes):
         for beat in range(-(-int(nbytes[lane]) // beat_bytes)):
             need = int(np.searchsorted(held[:, lane], beat * words))
@@ -83,10 +85,13 @@ def schedule(used: Int, beat_bytes: int, lane_depth: int) -> Schedule:
                 last_word = (beat - lane_depth) * words + words - 1
                 ask, round_ = int(np.searchsorted(held[:, lane], last_word)) - 1, 0
             size = min(beat_bytes, int(nbytes[lane]) - beat * beat_bytes)
-            beats.append((ask, round_, lane, size, need))
+            last_word = beat * words + (size - 1) // WORD_BYTES
+            free = int(np.searchsorted(held[:, lane], last_word)) - 1
+            beats.append((ask, round_, lane, size, need, free))
     beats.sort()
-    columns = np.array(beats, np.int64).reshape(-1, 5).T
-    return Schedule(slots=slots, ask=columns[0], lane=columns[2], nbytes=columns[3], need=columns[4])
+    columns = np.array(beats, np.int64).reshape(-1, 6).T
+    ask, _, lane_, nbytes_, need, free = columns
+    return Schedule(slots=slots, ask=ask, lane=lane_, nbytes=nbytes_, need=need, free=free)
 
 
 def interleave(lanes: list[bytes], order: Schedule) -> bytes:

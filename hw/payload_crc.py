@@ -26,8 +26,8 @@ class PayloadCrc(wiring.Component):
 
     Attributes
     ----------
-    i_start: a payload starts. i_at: at this byte of the word at hand, or of the next one if there is
-        no word at hand (`i_held` low). i_size: bytes of it. i_expected: its CRC.
+    i_start: a payload starts. i_at: at this byte of the word at hand, or of the next one that comes in
+        if there is none at hand (`i_held` low). i_size: bytes of it. i_expected: its CRC.
     i_word, i_held: the word at hand. i_take, i_next: a word comes in.
     o_done: all of the payload has come in and is compared. o_good: it is as announced.
     """
@@ -56,7 +56,6 @@ class PayloadCrc(wiring.Component):
         first = Signal()
         at = Signal(range(nbytes))
         use = Signal()
-        start_now = Signal()
         word = Signal(8 * nbytes)
         from_byte = Signal(range(nbytes))
         to_byte = Signal(range(nbytes + 1))
@@ -64,9 +63,8 @@ class PayloadCrc(wiring.Component):
 
         # left: bytes to come, counted from the start of the first word.
         m.d.comb += [
-            start_now.eq(self.i_start & self.i_held),
-            word.eq(Mux(self.i_start, self.i_word, self.i_next)),
-            use.eq(start_now | (~self.i_start & self.i_take & (left != 0))),
+            use.eq(Mux(self.i_start, self.i_held | self.i_take, self.i_take & (left != 0))),
+            word.eq(Mux(self.i_start & self.i_held, self.i_word, self.i_next)),
             ends_at.eq(Mux(self.i_start, self.i_size + self.i_at, left)),
             from_byte.eq(Mux(self.i_start, self.i_at, Mux(first, at, 0))),
             to_byte.eq(Mux(ends_at < nbytes, ends_at, nbytes)),
@@ -80,7 +78,7 @@ class PayloadCrc(wiring.Component):
         masked_valid = Signal()
         masked_first = Signal()
         masked_at = Signal.like(at)
-        m.d.sync += [masked_valid.eq(use), masked_first.eq(start_now | first), masked_at.eq(from_byte)]
+        m.d.sync += [masked_valid.eq(use), masked_first.eq(self.i_start | first), masked_at.eq(from_byte)]
         for byte in range(nbytes):
             keep = (byte >= from_byte) & (byte < to_byte)
             m.d.sync += masked.word_select(byte, 8).eq(Mux(keep, word.word_select(byte, 8), 0))

@@ -4,7 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from atalanta.golden.decoder import GROUP_VALUES, LEAD, DecoderParams
+from atalanta.golden.decoder import GROUP_VALUES, LEAD, UNPACKER_STAGES, DecoderParams
 from atalanta.golden.params import MAX_BITS
 from atalanta.hw.bitwise import leading_one, popcount, position_of
 from atalanta.hw.output import vector_layout
@@ -12,9 +12,6 @@ from atalanta.hw.segment import count_shape, groups_layout
 
 QUEUE_BEATS = 4
 """Beats between the aligner and the window: a pull takes two cycles to get there."""
-
-STAGES = 4
-"""Steps from a group's bits in the window to its values at the output."""
 
 
 def most_header_bits(p: DecoderParams) -> int:
@@ -89,8 +86,8 @@ class BitWindow(wiring.Component):
 class Unpacker(wiring.Component):
     """Decodes ShapeShifter segments with groups of 16, and raw segments, one group per step.
 
-    A segment of G groups takes G + LEAD + STAGES slots; a slot runs as soon as its bits are there and
-    the output takes a vector. Latency LEAD + STAGES + 1 cycles from the first slot to the first vector;
+    A segment of G groups takes G + LEAD + UNPACKER_STAGES slots; a slot runs as soon as its bits are there and
+    the output takes a vector. Latency LEAD + UNPACKER_STAGES + 1 cycles from the first slot to the first vector;
     1 vector per cycle; back-pressure on `o`.
 
     Attributes
@@ -189,7 +186,7 @@ class Unpacker(wiring.Component):
                 segment.eq(self.i.payload),
                 left.eq(self.i.p.payload_bytes),
                 ahead.eq(groups),
-                slots_left.eq(groups + (LEAD + STAGES)),
+                slots_left.eq(groups + (LEAD + UNPACKER_STAGES)),
                 self.o_active.eq(self.i.p.count != 0),
                 taken.eq(0),
                 here.eq(0),

@@ -137,6 +137,12 @@ def library() -> ctypes.CDLL:
         "memory_finish": (i64, [pointer]),
         "memory_stats": (i32, [*[pointer] * 3, ctypes.c_char_p, i64]),
         "memory_histogram": (None, [pointer, pointer]),
+        "decoder_params_fields": (ctypes.c_char_p, []),
+        "decoder_stats_fields": (ctypes.c_char_p, []),
+        "decoder_run": (
+            i32,
+            [pointer, pointer, pointer, i64, pointer, pointer, i64, *[pointer] * 2, ctypes.c_char_p, i64],
+        ),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(lib, name)
@@ -145,7 +151,7 @@ def library() -> ctypes.CDLL:
 
 
 @cache
-def _structure(kind: str) -> type[ctypes.Structure]:
+def structure(kind: str) -> type[ctypes.Structure]:
     names = getattr(library(), f"{kind}_fields")().decode().rstrip(",").split(",")
     return type(kind, (ctypes.Structure,), {"_fields_": [(name, ctypes.c_int64) for name in names]})
 
@@ -156,7 +162,7 @@ def _values(structure: ctypes.Structure) -> dict[str, int]:
 
 def _config(config: DramConfig, *, every_cycle: bool = False) -> ctypes.Structure:
     numbers = config.native(every_cycle=every_cycle)
-    kind = _structure("dram_config")
+    kind = structure("dram_config")
     return kind(**{name: numbers[name] for name, _ in kind._fields_})  # type: ignore[misc]
 
 
@@ -202,7 +208,7 @@ def run_trace(
     lib = library()
     entered, complete = np.empty(n, np.int64), np.empty(n, np.int64)
     histogram = np.zeros(lib.dram_latency_bins(), np.int64)
-    stats = _structure("dram_stats")()
+    stats = structure("dram_stats")()
     entries, count = np.empty(log, LOG), ctypes.c_int64()
     message = ctypes.create_string_buffer(_MESSAGE_BYTES)
     failed = lib.dram_trace(
@@ -358,7 +364,7 @@ class Memory:
         Raises:
             NativeError: a conservation law does not hold.
         """
-        memory, dram = _structure("memory_stats")(), _structure("dram_stats")()
+        memory, dram = structure("memory_stats")(), structure("dram_stats")()
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
         failed = self._lib.memory_stats(
             self._handle, ctypes.byref(memory), ctypes.byref(dram), message, _MESSAGE_BYTES

@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 
+#include "decoder.h"
 #include "dram.h"
 #include "memory.h"
 
@@ -113,6 +114,8 @@ extern "C" {
 const char* dram_config_fields() { return ATALANTA_DRAM_CONFIG(X); }
 const char* dram_stats_fields() { return ATALANTA_DRAM_STATS(X); }
 const char* memory_stats_fields() { return ATALANTA_MEMORY_STATS(X); }
+const char* decoder_params_fields() { return ATALANTA_DECODER_PARAMS(X); }
+const char* decoder_stats_fields() { return ATALANTA_DECODER_STATS(X); }
 #undef X
 
 std::int64_t dram_latency_bins() { return kLatencyBins; }
@@ -188,6 +191,22 @@ std::int32_t memory_stats(const Memory* memory, MemoryStats* stats, DramStats* d
   const char* law = memory->broken();
   if (law == nullptr) return 0;
   say(message, size, std::string("conservation law broken: ") + law);
+  return -1;
+}
+
+// See decoder.h; 0, or -1 and a message.
+std::int32_t decoder_run(const DecoderParams* params, Memory* memory, const DecoderTensor* tensors,
+                         std::int64_t count, const DecoderSegment* segments, const std::uint8_t* ready,
+                         std::int64_t period, DecoderStats* stats, std::int64_t* ends, char* message,
+                         std::int64_t size) {
+  try {
+    const std::string error =
+        decode_cycles(*params, *memory, tensors, count, segments, ready, period, stats, ends);
+    if (error.empty()) return 0;
+    say(message, size, error);
+  } catch (const std::exception& error) {
+    say(message, size, error.what());
+  }
   return -1;
 }
 

@@ -148,7 +148,9 @@ class CompiledCore:
         where = list(addresses) if addresses is not None else _one_after_the_other(streams)
         claimed = list(lengths) if lengths is not None else [len(s) for s in streams]
         base = min(where, default=BASE)
-        image = np.zeros(max((a + len(s) for a, s in zip(where, streams, strict=True)), default=0) - base, np.uint8)
+        image = np.zeros(
+            max((a + len(s) for a, s in zip(where, streams, strict=True)), default=0) - base, np.uint8
+        )
         for address, stream in zip(where, streams, strict=True):
             image[address - base : address - base + len(stream)] = np.frombuffer(stream, np.uint8)
         value_bytes = self.params.value_bits // 8

@@ -1,0 +1,192 @@
+"""The decoder's cycles and stalls for given streams, equal to the RTL's counters.
+
+Values are not decoded to count cycles: `plan` extracts from a stream in which slot each beat is asked
+for, needed and done with, and `simulate` runs the recurrence over beats (native/decoder.h).
+"""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atalanta.golden.container import Segment, segments
+from atalanta.golden.decoder import CAUSES, GROUP_VALUES, LEAD, UNPACKER_STAGES, DecoderParams
+from atalanta.golden.errors import require
+from atalanta.golden.format import BASE, BLOCK_BYTES
+from atalanta.golden.lanes import Schedule
+from atalanta.sim.native import Memory, NativeError, library, structure
+
+BASE_ADDRESS = 0x1000
+"""Where the first stream lies in memory unless the caller says otherwise."""
+
+ALWAYS_READY = np.ones(1, np.uint8)
+_MESSAGE_BYTES = 256
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in (
+            "atalanta", "header_blocks", "payload_bytes", "count", "more", "lanes", "lane_depth",
+            "slots", "beats",
+        )),
+        *((name, ctypes.c_void_p) for name in ("lane", "nbytes", "ask", "need", "free")),
+    ]  # fmt: skip
+
+
+class _Tensor(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_int64) for name in ("address", "length", "first_segment", "segments")
+    ]
+
+
+@dataclass(frozen=True)
+class SegmentPlan:
+    """What the recurrence needs of a segment.
+
+    atalanta: lanes decode it, otherwise the unpacker. header_blocks: blocks of its header.
+    schedule: its beats; for the unpacker all of lane 0, with slots as the RTL counts them.
+    """
+
+    atalanta: bool
+    header_blocks: int
+    payload_bytes: int
+    count: int
+    more: bool
+    lanes: int
+    lane_depth: int
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
+class TensorPlan:
+    """What the recurrence needs of a tensor: its length in bytes and its segments."""
+
+    nbytes: int
+    segments: list[SegmentPlan]
+
+
+@dataclass(frozen=True)
+class DecoderRun:
+    """What a run comes to, named as the RTL's counters.
+
+    counters: cycles by cause (golden.decoder.CAUSES), bus words, values. cycles: their sum, from the
+    cycle after the first descriptor's to that of the last output word. ends: the cycle of each tensor's
+    last output word. bursts: read bursts.
+    """
+
+    counters: dict[str, int]
+    cycles: int
+    bursts: int
+    ends: list[int]
+
+
+def _group_schedule(used: NDArray[np.int64], payload_bytes: int, beat_bytes: int) -> Schedule:
+    """Beats of a stream without lanes. used: bits that each of the unpacker's slots takes."""
+    ends = np.cumsum(used)
+    first = np.arange(-(-payload_bytes // beat_bytes)) * beat_bytes
+    return Schedule(
+        slots=len(used),
+        lane=np.zeros(len(first), np.int64),
+        nbytes=np.minimum(payload_bytes - first, beat_bytes),
+        ask=np.zeros(len(first), np.int64),
+        need=np.searchsorted(ends, 8 * first, side="right"),
+        free=np.searchsorted(ends, 8 * (first + beat_bytes)),
+    )
+
+
+def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
+    head = segment.header
+    layout = segment.layout
+    lanes, lane_depth = 1, 1
+    if segment.codec.name == "atalanta":
+        order = segment.schedule(data)
+        assert order is not None
+        lanes, lane_depth = layout.params.lanes, layout.params.lane_depth
+    else:
+        groups = -(-head.count // GROUP_VALUES)
+        taken = np.zeros(groups + LEAD + UNPACKER_STAGES if groups else 0, np.int64)
+        if segment.codec.name == "raw":
+            sizes = np.minimum(head.count - GROUP_VALUES * np.arange(groups), GROUP_VALUES)
+            taken[LEAD + 1 : LEAD + 1 + groups] = sizes * head.bits
+        else:
+            from atalanta.golden.reference import shapeshifter
+
+            used = shapeshifter.decode(segment.payload(data), head.count, layout)[1]
+            taken[1 : 1 + len(used)] = used
+        order = _group_schedule(taken, head.payload_bytes, beat_bytes)
+    return SegmentPlan(
+        atalanta=segment.codec.name == "atalanta",
+        header_blocks=(BASE.nbytes + len(head.sections)) // BLOCK_BYTES,
+        payload_bytes=head.payload_bytes,
+        count=head.count,
+        more=head.more,
+        lanes=lanes,
+        lane_depth=lane_depth,
+        schedule=order,
+    )
+
+
+def plan(stream: bytes, p: DecoderParams) -> TensorPlan:
+    """The plan of a tensor's stream. Raises StreamError if the stream is malformed."""
+    return TensorPlan(len(stream), [_plan(s, stream, p.beat_bytes) for s in segments(stream)])
+
+
+def simulate(
+    plans: Sequence[TensorPlan],
+    p: DecoderParams,
+    memory: Memory,
+    *,
+    addresses: Sequence[int] | None = None,
+    ready: NDArray[np.uint8] = ALWAYS_READY,
+) -> DecoderRun:
+    """Decode tensors back to back, their descriptors offered from cycle 0 on.
+
+    memory: its timing; used up by the run, since its cycles go on.
+    addresses: byte address of each tensor; by default one after the other from BASE_ADDRESS on.
+    ready: TREADY by cycle, repeated; high at least once.
+
+    Raises NativeError if a conservation law does not hold.
+    """
+    require(bool(np.any(ready)), "ready", "high in some cycle", ready)
+    where = list(addresses) if addresses is not None else []
+    while len(where) < len(plans):
+        where.append(where[-1] + plans[len(where) - 1].nbytes if where else BASE_ADDRESS)
+    columns: list[NDArray[np.int64]] = []
+    native_segments = (_Segment * sum(len(t.segments) for t in plans))()
+    native_tensors = (_Tensor * len(plans))()
+    number = 0
+    for i, tensor in enumerate(plans):
+        native_tensors[i] = _Tensor(where[i], tensor.nbytes, number, len(tensor.segments))
+        for s in tensor.segments:
+            order = s.schedule
+            arrays = [
+                np.ascontiguousarray(a, np.int64)
+                for a in (order.lane, order.nbytes, order.ask, order.need, order.free)
+            ]
+            columns += arrays
+            native_segments[number] = _Segment(
+                s.atalanta, s.header_blocks, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth,
+                order.slots, order.beats, *(a.ctypes.data for a in arrays),
+            )  # fmt: skip
+            number += 1
+    kind = structure("decoder_params")
+    params = kind(**{name: getattr(p, name) for name, _ in kind._fields_})
+    stats = structure("decoder_stats")()
+    ends = np.zeros(len(plans), np.int64)
+    pattern = np.ascontiguousarray(ready, np.uint8)
+    message = ctypes.create_string_buffer(_MESSAGE_BYTES)
+    failed = library().decoder_run(
+        ctypes.byref(params), memory.handle, native_tensors, len(plans), native_segments,
+        pattern.ctypes.data, len(pattern), ctypes.byref(stats), ends.ctypes.data, message, _MESSAGE_BYTES,
+    )  # fmt: skip
+    if failed:
+        raise NativeError(message.value.decode())
+    names = (*CAUSES, "words", "values")
+    return DecoderRun(
+        counters={name: getattr(stats, name) for name in names},
+        cycles=stats.cycles,
+        bursts=stats.bursts,
+        ends=ends.tolist(),
+    )
