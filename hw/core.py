@@ -151,6 +151,7 @@ class Core(wiring.Component):
             lanes.i_beat_valid.eq(to_lanes),
             lanes.i_load.eq(header.o_load),
             lanes.i_beats.eq(header.o_beats),
+            lanes.i_one.eq(header.o_one),
             lanes.i_tail_m1.eq(header.o_tail_m1),
             lanes.i_prime.eq(header.o_prime),
             unpacker.i_beat.eq(aligner.o_piece),

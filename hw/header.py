@@ -80,7 +80,7 @@ class Header(wiring.Component):
     o_pull, o_size_m1, i_pulled, i_piece, i_valid: pulls of its own.
     o_payload: decoders may pull now. i_taken: bytes pulled in this cycle.
     o_atalanta, o_groups: segments to decode. i_settled: decoders have put out all they were given.
-    o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_tail_m1: see `Lengths`.
+    o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_one, o_tail_m1: see `Lengths`.
     o_payload_start, o_payload_size, o_payload_crc, i_crc_done, i_crc_good: see `PayloadCrc`.
     i_bad, i_bad_code: a decoder met an illegal value or length, for one cycle.
     o_skim: decoders are to be held in reset: their payload is only read to its end.
@@ -114,6 +114,7 @@ class Header(wiring.Component):
                 "o_prime": Out(1),
                 "o_load": Out(p.lanes),
                 "o_beats": Out(self._lengths.o_beats.shape()),
+                "o_one": Out(1),
                 "o_tail_m1": Out(self._lengths.o_tail_m1.shape()),
                 "o_payload_start": Out(1),
                 "o_payload_size": Out(LENGTH_BITS),
@@ -255,6 +256,7 @@ class Header(wiring.Component):
         m.d.comb += [
             self.o_load.eq(lengths.o_load),
             self.o_beats.eq(lengths.o_beats),
+            self.o_one.eq(lengths.o_one),
             self.o_tail_m1.eq(lengths.o_tail_m1),
         ]
 

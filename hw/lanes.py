@@ -22,7 +22,7 @@ class Lanes(wiring.Component):
 
     Attributes
     ----------
-    i: segments. i_load, i_beats, i_tail_m1, i_prime: from the header parser.
+    i: segments. i_load, i_beats, i_one, i_tail_m1, i_prime: from the header parser.
     o_serve: which lane gets the next beat, and its size.
     i_beat, i_beat_valid: that beat, one cycle after it was served.
     o: vectors; `o.valid` does not wait for `o.ready`.
@@ -38,6 +38,7 @@ class Lanes(wiring.Component):
                 "i": In(stream.Signature(atalanta_layout(p))),
                 "i_load": In(p.lanes),
                 "i_beats": In(data.ArrayLayout(32, min(p.lanes, 8))),
+                "i_one": In(1),
                 "i_tail_m1": In(data.ArrayLayout(range(p.beat_bytes), p.lanes)),
                 "i_prime": In(1),
                 "o_serve": Out(stream.Signature(serve_layout(p))),
@@ -79,10 +80,11 @@ class Lanes(wiring.Component):
         m.d.sync += served.eq(router.o.payload)
         for number, lane in enumerate(lanes):
             taken = takes & router.o.p.lane[number]
+            beats = self.i_beats[number % len(self.i_beats)]
             m.d.sync += places[number].eq(places[number] - taken + lane.o_pop)
             m.d.comb += [
                 lane.i_load.eq(self.i_load[number]),
-                lane.i_beats_left.eq(self.i_beats[number % len(self.i_beats)]),
+                lane.i_beats_left.eq(Mux(self.i_one, 0, beats) if number else beats),
                 lane.i_prime.eq(self.i_prime),
                 lane.i_beat.data.eq(self.i_beat),
                 lane.i_beat.size_m1.eq(served.size_m1),

@@ -22,7 +22,8 @@ class Lengths(wiring.Component):
     ----------
     i_base: a header's base is known: i_lanes_log2, i_lane_bytes, i_payload_bytes hold from now on.
     i_block, i_index, i_write: one block of the lane section.
-    o_load: lanes that take over their beats in this cycle. o_beats: lane l takes o_beats[l mod 8].
+    o_load: lanes that take over their beats in this cycle. o_beats: lane l takes o_beats[l mod 8],
+        but with o_one high all lanes but lane 0 have none.
     o_tail_m1: bytes of every lane's last beat less one, as last loaded.
     o_good: the lanes' bytes sum up to the payload's; valid 2 cycles after the last block.
     """
@@ -42,6 +43,7 @@ class Lengths(wiring.Component):
                 "i_write": In(1),
                 "o_load": Out(p.lanes),
                 "o_beats": Out(data.ArrayLayout(BYTES_BITS, self.group)),
+                "o_one": Out(1),
                 "o_tail_m1": Out(data.ArrayLayout(range(p.beat_bytes), p.lanes)),
                 "o_good": Out(1),
             }
@@ -58,7 +60,12 @@ class Lengths(wiring.Component):
         load = Signal(p.lanes)
         total = Signal(BYTES_BITS + 7)
         extra_sum = Signal(LANE_LENGTH.width + 3)
-        m.d.sync += [load.eq(0), extra_sum.eq(0), total.eq(total + extra_sum)]
+        m.d.sync += [
+            load.eq(0),
+            self.o_one.eq(self.i_base),
+            extra_sum.eq(0),
+            total.eq(total + extra_sum),
+        ]
         for i in range(self.group):
             extra = self.i_block.word_select(i, LANE_LENGTH.width)
             with m.If(self.i_write):
@@ -75,7 +82,6 @@ class Lengths(wiring.Component):
             m.d.sync += [
                 load.eq(-1),
                 nbytes[0].eq(Mux(one, self.i_payload_bytes, 0)),
-                *(n.eq(0) for n in nbytes[1:]),
                 total.eq(self.i_lane_bytes << self.i_lanes_log2),
             ]
         m.d.comb += [self.o_good.eq(total == self.i_payload_bytes), self.o_load.eq(load)]
