@@ -132,7 +132,7 @@ def encode_segments(
         return Encoded(header.pack(fields, sections), chosen, body)
 
     values = min(segment_values, flat.size)
-    return in_order(run, starts, workers(threads, WORK_BYTES * values, flat.nbytes))
+    return in_order(run, starts, workers(threads, len(starts), WORK_BYTES * values, flat.nbytes))
 
 
 def encode(
@@ -245,7 +245,7 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
     out = bytearray()
     run = partial(_values, view, engine)
     most = max(s.header.count for s in found)
-    for values in in_order(run, found, workers(threads, WORK_BYTES * most, len(view))):
+    for values in in_order(run, found, workers(threads, len(found), WORK_BYTES * most, len(view))):
         out += values.data
     dtype = dtype_of(found[0].header.signed, found[0].header.wide)
     return np.frombuffer(out, dtype).reshape(shape)

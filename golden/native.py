@@ -45,7 +45,7 @@ class _Segment(Structure):
 
 
 class _Columns(Structure):
-    _fields_ = [("lane", c_void_p), ("nbytes", c_void_p), ("ask", c_void_p), ("need", c_void_p)]
+    _fields_ = [(name, c_void_p) for name in ("lane", "nbytes", "ask", "need", "free")]
 
 
 class _Problem(Structure):
@@ -86,8 +86,8 @@ class _Groups(Structure):
 _ARGUMENTS: dict[str, list[Any]] = {
     "histogram": [c_void_p, c_int32, c_uint64, c_void_p],
     "search": [POINTER(_Problem), POINTER(_Answer)],
-    "encode_measure": [POINTER(_Segment), c_void_p, c_int32, c_uint64, c_int32, c_void_p, POINTER(c_int32)],
-    "encode_write": [c_void_p, c_void_p],
+    "encode_measure": [POINTER(_Segment), c_void_p, c_int32, c_uint64, c_void_p, POINTER(c_int32)],
+    "encode_write": [c_void_p],
     "encode_free": [c_void_p],
     "decode": [
         POINTER(_Segment),
@@ -197,12 +197,12 @@ class _Beats:
 
     def __init__(self, lane_bytes: list[int], beat_bytes: int) -> None:
         beats = sum(-(-n // beat_bytes) for n in lane_bytes)
-        self._columns = [np.empty(beats, np.int64) for _ in range(4)]
+        self._columns = [np.empty(beats, np.int64) for _ in _Columns._fields_]
         self.struct = _Columns(*(column.ctypes.data for column in self._columns))
 
     def schedule(self, slots: int) -> Schedule:
-        lane, nbytes, ask, need = self._columns
-        return Schedule(slots=slots, lane=lane, nbytes=nbytes, ask=ask, need=need)
+        lane, nbytes, ask, need, free = self._columns
+        return Schedule(slots=slots, lane=lane, nbytes=nbytes, ask=ask, need=need, free=free)
 
 
 def _slots(count: int, p: AtalantaParams) -> int:
@@ -253,16 +253,14 @@ class AtalantaEncoder:
     Raises ValueError if the table gives no counts to a value's row.
     """
 
-    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, *, schedule: bool = False) -> None:
-        self._codes = _checked(codes, p.bits)
-        self._p = p
-        self._schedule = schedule
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams) -> None:
+        self._codes = _checked(codes, p.bits)  # the library reads them until the payload is written
         segment, _columns = _segment(table, p)
         lane_bits = np.empty(p.lanes, np.uint32)
         status = c_int32()
         library = _library()
         self._handle = library.atalanta_encode_measure(
-            byref(segment), self._codes.ctypes.data, self._codes.itemsize, codes.size, schedule,
+            byref(segment), self._codes.ctypes.data, self._codes.itemsize, codes.size,
             lane_bits.ctypes.data, byref(status),
         )  # fmt: skip
         if status.value == ErrorCode.VALUE:
@@ -272,18 +270,16 @@ class AtalantaEncoder:
         self.used_bits = int(lane_bits.sum(dtype=np.int64))
         self.lane_bytes: list[int] = ((lane_bits.astype(np.int64) + 7) // 8).tolist()
 
-    def write(self) -> tuple[bytes, Schedule | None]:
-        """The payload, and its schedule if that was asked for."""
+    def write(self) -> bytes:
+        """The payload."""
         if not self._free.alive:
             raise RuntimeError("a segment is written once")
-        beats = _Beats(self.lane_bytes, self._p.beat_bytes) if self._schedule else None
-        columns = byref(beats.struct) if beats else None
-        written = _library().atalanta_encode_write(self._handle, columns)
+        written = _library().atalanta_encode_write(self._handle)
         if not written:
             raise MemoryError
         payload = ctypes.string_at(written, sum(self.lane_bytes))
         self._free()
-        return payload, beats.schedule(_slots(self._codes.size, self._p)) if beats else None
+        return payload
 
 
 def _decode(

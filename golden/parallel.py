@@ -18,14 +18,14 @@ SPARE_BYTES = 48 << 20
 """Memory that work in progress may take, beside as much as the input itself."""
 
 
-def workers(threads: int | None, item_bytes: int, input_bytes: int) -> int:
-    """Threads to use: those asked for, or one per processor, as far as memory allows.
+def workers(threads: int | None, items: int, item_bytes: int, input_bytes: int) -> int:
+    """Threads to use: those asked for, or one per processor, as far as there is work and memory.
 
     item_bytes: memory of one item in progress. Raises ParameterError.
     """
     asked = os.cpu_count() or 1 if threads is None else threads
     require(isinstance(asked, int) and asked >= 1, "threads", "a positive number", threads)
-    return max(1, min(asked, (SPARE_BYTES + input_bytes) // max(item_bytes, 1)))
+    return max(1, min(asked, items, (SPARE_BYTES + input_bytes) // max(item_bytes, 1)))
 
 
 def in_order(run: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:

@@ -103,13 +103,14 @@ class Atalanta(Codec):
         if self._fit:
             p = replace(p, lanes=fit_lanes(payload_bits, p))
         code = native.AtalantaEncoder if self._native else _ReferenceEncoder
-        coded = code(codes, table, p, schedule=schedule)
+        coded = code(codes, table, p)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
             p = replace(p, lanes=p.lanes // 2)  # lanes too unequal for the header
-            coded = code(codes, table, p, schedule=schedule)
+            coded = code(codes, table, p)
 
         def body() -> Body:
-            payload, order = coded.write()
+            payload = coded.write()
+            layout = Layout(p, table, coded.lane_bytes)
             return Body(
                 params={
                     "lanes_log2": p.lanes.bit_length() - 1,
@@ -122,7 +123,9 @@ class Atalanta(Codec):
                 sections=_pack_table(table) + _pack_lanes(coded.lane_bytes),
                 lane_bytes=min(coded.lane_bytes),
                 parts=_parts(coded, by_row, table, p),
-                schedule=order,
+                schedule=self.schedule(layout, payload, len(codes), engine=self._engine)
+                if schedule
+                else None,
             )
 
         return Draft(body_bytes(sum(_section_bytes(p)), sum(coded.lane_bytes)), body)
@@ -161,14 +164,14 @@ class Atalanta(Codec):
 class _ReferenceEncoder:
     """The reference in the manner of native.AtalantaEncoder."""
 
-    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, *, schedule: bool) -> None:
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams) -> None:
         self._coded = reference.encode(codes.astype(np.uint16, copy=False), table, p)
         self.lane_bytes = self._coded.lane_bytes
         self.used_bits = self._coded.used_bits
 
-    def write(self) -> tuple[bytes, Schedule]:
-        """The payload and the order of its beats."""
-        return self._coded.payload, self._coded.schedule
+    def write(self) -> bytes:
+        """The payload."""
+        return self._coded.payload
 
 
 def ideal_bits(by_row: Int, table: Table) -> int:

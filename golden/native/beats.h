@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "coder.h"
 #include "schedule.h"
@@ -15,9 +14,9 @@ class Beats {
  public:
   static constexpr unsigned kReadBytes = 16;  // a read may begin at any byte of a ring
 
-  // columns: where to record the schedule, or null.
-  Beats(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& p, const ScheduleColumns* columns)
-      : next_(payload), beat_bytes_(static_cast<uint32_t>(p.beat_bytes)), columns_(columns) {
+  // recorder: notes what is handed out, or null.
+  Beats(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& p, Recorder* recorder)
+      : next_(payload), beat_bytes_(static_cast<uint32_t>(p.beat_bytes)), recorder_(recorder) {
     const uint32_t held = beat_bytes_ * static_cast<uint32_t>(p.lane_depth + 1);
     uint32_t ring = 64;
     while (ring < held) ring *= 2;
@@ -55,25 +54,14 @@ class Beats {
     written_[lane] += beat_bytes_;
     left_[lane] -= size;
     next_ += size;
-    if (columns_ && size) record(lane, size, slot);
+    if (recorder_ && size) recorder_->given(lane, size, slot);
   }
-
-  // Beats handed out so far, if the schedule is recorded.
-  size_t given() const { return given_; }
 
  private:
-  void record(unsigned lane, uint32_t size, int64_t slot) {
-    columns_->lane[given_] = lane;
-    columns_->nbytes[given_] = size;
-    columns_->ask[given_] = slot;
-    ++given_;
-  }
-
   const uint8_t* next_;
   uint32_t beat_bytes_;
   uint32_t mask_, stride_;
-  const ScheduleColumns* columns_;
-  size_t given_ = 0;
+  Recorder* recorder_;
   std::unique_ptr<uint8_t[]> rings_;
   uint32_t written_[kMaxLanes] = {};
   uint32_t left_[kMaxLanes] = {};

@@ -18,6 +18,9 @@ struct Segment {
   uint32_t v_end(int32_t row) const { return row + 1 < rows ? v_min[row + 1] : 1u << bits; }
   uint32_t cum_end(int32_t row) const { return row + 1 < rows ? cum[row + 1] : kTotal; }
 
+  // log2 of the bits of a beat.
+  unsigned beat_shift() const { return log2_floor(static_cast<uint32_t>(beat_bytes)) + 3; }
+
   // Values of a lane.
   uint64_t lane_values(uint64_t count, unsigned lane) const {
     return (count + static_cast<uint64_t>(lanes) - 1 - lane) / static_cast<uint64_t>(lanes);

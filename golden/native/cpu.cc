@@ -19,7 +19,10 @@ unsigned detect() {
       __builtin_cpu_supports("avx512vbmi2")) {
     return 16;
   }
-  if (__builtin_cpu_supports("avx2")) return 8;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+      __builtin_cpu_supports("lzcnt")) {
+    return 8;
+  }
 #endif
   return 0;
 }

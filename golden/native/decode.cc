@@ -3,20 +3,25 @@
 #include "decode.h"
 
 #include <algorithm>
+#include <memory>
 #include <new>
 
 namespace atalanta {
 
-Decoder::Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& segment,
-                 const ScheduleColumns* columns)
+Decoder::Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& segment, Recorder* notes)
     : p(segment),
-      beat_shift(log2_floor(static_cast<uint32_t>(segment.beat_bytes)) + 3),
-      schedule(columns != nullptr),
-      beats(payload, lane_bytes, segment, columns) {
+      beat_shift(segment.beat_shift()),
+      recorder(notes),
+      beats(payload, lane_bytes, segment, notes) {
   for (int32_t r = 0; r < p.rows; ++r) {
     const Row made = make_row(p, r);
     if (made.cum == made.cum_end) continue;
     std::memset(row_of_count + made.cum, static_cast<int>(rows), made.cum_end - made.cum);
+    std::fill(packed_rows + made.cum, packed_rows + made.cum_end,
+              made.cum | static_cast<uint64_t>(made.cum_end) << PackedRow::kCumEnd |
+                  static_cast<uint64_t>(made.offset_bits) << PackedRow::kOffsetBits |
+                  static_cast<uint64_t>(made.v_min) << PackedRow::kVMin |
+                  static_cast<uint64_t>(made.last_offset) << PackedRow::kLastOffset);
     row[rows] = made;
     number[rows++] = static_cast<uint8_t>(r);
   }
@@ -118,9 +123,7 @@ class Run {
     if ((before + kAskBits) >> shift != (after + kAskBits) >> shift) {
       d_.beats.give(lane, static_cast<int64_t>(slot));
     }
-    if (d_.schedule && (before + kNeedBits) >> shift != (after + kNeedBits) >> shift) {
-      d_.needs.push_back({static_cast<uint32_t>(slot), lane});
-    }
+    if (d_.recorder) d_.recorder->advance(lane, after, static_cast<int64_t>(slot));
   }
 
   Decoder& d_;
@@ -132,9 +135,11 @@ class Run {
 
 template <class Out>
 Status decode(const uint8_t* payload, const uint32_t* lane_bytes, uint64_t count, const Segment& p, Out* out,
-              const ScheduleColumns* columns, Where& where) {
-  Decoder decoder(payload, lane_bytes, p, columns);
-  const DecodeBody<Out> body = decode_body<Out>(static_cast<unsigned>(p.lanes), decoder.rows);
+              Recorder* recorder, Where& where) {
+  Decoder decoder(payload, lane_bytes, p, recorder);
+  // A schedule is noted slot by slot, for which the bodies have no time.
+  const DecodeBody<Out> body =
+      recorder ? nullptr : decode_body<Out>(static_cast<unsigned>(p.lanes), decoder.rows);
   Status status = Run<Out>(decoder, count, out, where).all(body);
   if (status == kValueError && body) {
     Decoder again(payload, lane_bytes, p, nullptr);
@@ -146,7 +151,6 @@ Status decode(const uint8_t* payload, const uint32_t* lane_bytes, uint64_t count
       status = kLaneError;
     }
   }
-  if (columns && status == kOk) fill_needs(*columns, decoder.beats.given(), decoder.needs);
   return status;
 }
 
@@ -156,8 +160,8 @@ Status decode(const uint8_t* payload, const uint32_t* lane_bytes, uint64_t count
 
 using namespace atalanta;
 
-// Decodes a segment. out: `count` codes of `out_bytes` bytes each. columns: room for every lane's
-// beats, or null. where: three numbers that locate an error; see Where.
+// Decodes a segment. out: `count` codes of `out_bytes` bytes each. columns: room for all beats of the
+// schedule, or null. where: three numbers that locate an error; see Where.
 ATALANTA_API int32_t atalanta_decode(const Segment* p, const uint8_t* payload, uint64_t payload_bytes,
                                      const uint32_t* lane_bytes, uint64_t count, void* out, int32_t out_bytes,
                                      const ScheduleColumns* columns, int64_t* where) try {
@@ -168,10 +172,12 @@ ATALANTA_API int32_t atalanta_decode(const Segment* p, const uint8_t* payload, u
   uint64_t total = 0;
   for (int32_t lane = 0; lane < p->lanes; ++lane) total += lane_bytes[lane];
   if (total != payload_bytes) return kBadArgument;
+  std::unique_ptr<Recorder> recorder;
+  if (columns) recorder = std::make_unique<Recorder>(*columns, p->beat_shift());
   Where found = {};
   const Status status =
-      wide ? decode(payload, lane_bytes, count, *p, static_cast<uint16_t*>(out), columns, found)
-           : decode(payload, lane_bytes, count, *p, static_cast<uint8_t*>(out), columns, found);
+      wide ? decode(payload, lane_bytes, count, *p, static_cast<uint16_t*>(out), recorder.get(), found)
+           : decode(payload, lane_bytes, count, *p, static_cast<uint8_t*>(out), recorder.get(), found);
   std::memcpy(where, found.what, sizeof found.what);
   return status;
 } catch (const std::bad_alloc&) {

@@ -6,34 +6,34 @@
 
 namespace atalanta {
 
-struct Decoder {
-  Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& p,
-          const ScheduleColumns* columns);
+// A row in one word: cum from bit 0, then the fields named here; v_min has 16 bits, as has the last.
+struct PackedRow {
+  static constexpr unsigned kCumEnd = 10, kOffsetBits = 21, kVMin = 26, kLastOffset = 42;
+};
 
-  // Hands out the beats that the lanes asked for in a group whose first slot is `slot`.
-  void route(const GroupEvents& asks, const GroupEvents& reached, uint64_t slot) {
+struct Decoder {
+  // recorder: notes the schedule, or null.
+  Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& p, Recorder* recorder);
+
+  // Hands out the beats that lanes asked for in a group whose first slot is `slot`.
+  void route(const GroupEvents& asks, uint64_t slot) {
     asks.each([&](unsigned s, unsigned lane) { beats.give(lane, static_cast<int64_t>(slot + s)); });
-    if (schedule) {
-      reached.each([&](unsigned s, unsigned lane) {
-        needs.push_back({static_cast<uint32_t>(slot + s), lane});
-      });
-    }
   }
 
   const Segment& p;
   unsigned beat_shift;  // log2 of the bits of a beat
-  bool schedule;        // whether the schedule is recorded
+  Recorder* recorder;
 
   // Only rows with counts take part; `number` has their numbers in the table.
   unsigned rows = 0;
   Row row[kMaxRows];
   uint8_t number[kMaxRows];
   uint8_t row_of_count[kTotal];
+  uint64_t packed_rows[kTotal];  // by count
 
   Ways ways;
   alignas(64) uint32_t used[kMaxLanes] = {};
   Beats beats;
-  std::vector<Event> needs;
 };
 
 // Decodes 4 * groups slots from the one of value 0 on, in all of which every lane has a value and
@@ -41,7 +41,7 @@ struct Decoder {
 template <class Out>
 using DecodeBody = bool (*)(Decoder&, uint64_t groups, Out*);
 
-// The fastest body that this machine runs for that many lanes, or null.
+// The fastest body that this machine runs for that many lanes and rows.
 template <class Out>
 DecodeBody<Out> decode_body(unsigned lanes, unsigned rows);
 

@@ -44,8 +44,12 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
   alignas(64) uint32_t ring_of[kMaxLanes], at[V::N];
   for (unsigned lane = 0; lane < lanes; ++lane) ring_of[lane] = lane * d.beats.stride();
   unsigned way = 0;
+  // A group's beats are handed out after the next group has been decoded: whether there are any is
+  // hard to predict, and known by then. F >= 2 beats and two words of lookahead are 224 bits ahead of
+  // a lane, twice what a group takes.
+  GroupEvents asks[2] = {GroupEvents(lanes), GroupEvents(lanes)};
   for (uint64_t group = 0; group < groups; ++group, out += kGroup * lanes) {
-    GroupEvents asks(lanes), needs(lanes);
+    asks[group % 2].clear();
     U bad = V::set(0);
     unsigned next_way = way;
     for (unsigned first = 0; first < lanes; first += V::N) {
@@ -86,11 +90,7 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
         V::store_narrow(out + slot * lanes + first, V::add(V::both(place, V::set(0xffff)), offset));
         take = V::add(offset_bits, shift);
         const U after = V::add(ahead, take);
-        asks.add(slot, first, V::test(V::differ(ahead, after), beat_bit));
-        if (d.schedule) {
-          const U lag = V::set(kAskBits - kNeedBits);
-          needs.add(slot, first, V::test(V::differ(V::sub(ahead, lag), V::sub(after, lag)), beat_bit));
-        }
+        asks[group % 2].add(slot, first, V::test(V::differ(ahead, after), beat_bit));
         ahead = after;
         next_way = next_way + 1 == ways ? 0 : next_way + 1;
       }
@@ -98,8 +98,9 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
     }
     way = next_way;
     if (V::test(bad, V::set(1u << 31))) return false;
-    d.route(asks, needs, ways + group * kGroup);
+    d.route(asks[(group + 1) % 2], ways + group * kGroup - kGroup);
   }
+  d.route(asks[(groups + 1) % 2], ways + groups * kGroup - kGroup);
   return true;
 }
 

@@ -3,15 +3,20 @@
 #include "cpu.h"
 #include "vector.h"
 
+#define TARGET
+#include "decode_scalar.h"
+
 namespace atalanta {
+
+struct AnyMachine;
 
 #if defined(__x86_64__)
 
 template <class Out>
 DecodeBody<Out> decode_body(unsigned lanes, unsigned rows) {
   if (lanes >= 16 && vector_lanes() >= 16) return decode_body_avx512<Out>(rows);
-  if (lanes >= 8 && vector_lanes() >= 8) return decode_body_avx2<Out>(rows);
-  return nullptr;
+  if (vector_lanes() >= 8) return decode_body_avx2<Out>(lanes, rows);
+  return decode_groups_scalar<AnyMachine, Out>;
 }
 
 EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned code_bytes) {
@@ -26,7 +31,7 @@ EncodeBodies encode_bodies(unsigned, unsigned, unsigned) { return {}; }
 
 template <class Out>
 DecodeBody<Out> decode_body(unsigned, unsigned) {
-  return nullptr;
+  return decode_groups_scalar<AnyMachine, Out>;
 }
 
 #endif

@@ -8,9 +8,8 @@
 
 namespace atalanta {
 
-Encoder::Encoder(const Segment& segment, const void* from, unsigned bytes, uint64_t n, bool with_schedule)
-    : p(segment), codes(from), code_bytes(bytes), count(n),
-      beat_shift(log2_floor(static_cast<uint32_t>(segment.beat_bytes)) + 3), schedule(with_schedule) {
+Encoder::Encoder(const Segment& segment, const void* from, unsigned bytes, uint64_t n)
+    : p(segment), codes(from), code_bytes(bytes), count(n), beat_shift(segment.beat_shift()) {
   for (int32_t r = 0; r < p.rows; ++r) row[r] = make_row(p, r);
 }
 
@@ -18,6 +17,7 @@ namespace {
 
 constexpr uint64_t kChunkValues = 4096;     // values whose rows are looked up at a time
 constexpr uint64_t kBlockValues = 1 << 20;  // values whose records are kept
+constexpr size_t kAskRoom = kChunkValues + kMaxLanes * kMaxWays + 8;  // beats asked for in a chunk, at most
 
 template <class Code>
 bool find_rows(const uint8_t* row_of, const void* codes, uint64_t n, uint8_t* rows) {
@@ -53,10 +53,10 @@ class BackWriter {
 
 class Encoding {
  public:
-  Encoding(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count, bool schedule)
+  Encoding(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count)
       : v_min_(segment.v_min, segment.v_min + segment.rows),
         cum_(segment.cum, segment.cum + segment.rows),
-        e_(own(segment), codes, code_bytes, count, schedule),
+        e_(own(segment), codes, code_bytes, count),
         lanes_(static_cast<unsigned>(segment.lanes)),
         ways_(static_cast<unsigned>(segment.ways)),
         slots_((count + lanes_ - 1) / lanes_),
@@ -76,11 +76,13 @@ class Encoding {
 
   // The forward pass. False if the table has no counts for some value.
   bool measure() {
+    e_.asks.resize(2 * kAskRoom);
+    e_.ask_end = e_.asks.data();
     for (unsigned way = 0; way < ways_ && way < slots_; ++way) {
       for (unsigned lane = 0; lane < lanes_with(way); ++lane) {
         e_.ways.low[way][lane] = 0;
         e_.ways.range[way][lane] = 1u << kCodeBits;
-        advance(lane, kCodeBits, way);
+        advance(lane, kCodeBits);
       }
     }
     for (uint64_t k = 0; k < slots_; k += block_) {
@@ -94,8 +96,8 @@ class Encoding {
   uint32_t lane_bits(unsigned lane) const { return lane_bits_[lane]; }
   uint32_t lane_bytes(unsigned lane) const { return (lane_bits_[lane] + 7) / 8; }
 
-  // The backward pass and the payload. columns: where to put the schedule, or null.
-  const uint8_t* write(const ScheduleColumns* columns) {
+  // The backward pass and the payload.
+  const uint8_t* write() {
     allocate_strings();
     e_.noting = false;
     uint32_t end[kMaxLanes];
@@ -119,7 +121,7 @@ class Encoding {
     size_t bytes = 0;
     for (unsigned lane = 0; lane < lanes_; ++lane) bytes += lane_bytes(lane);
     payload_ = Scratch(bytes);
-    interleave(payload_.data(), columns);
+    interleave(payload_.data());
     return payload_.data();
   }
 
@@ -156,14 +158,11 @@ class Encoding {
     }
   }
 
-  void advance(unsigned lane, unsigned bits, uint64_t slot) {
+  void advance(unsigned lane, unsigned bits) {
     const uint32_t before = e_.used[lane], after = before + bits;
     e_.used[lane] = after;
-    if (!e_.noting) return;
-    const unsigned shift = e_.beat_shift;
-    const Event event = {static_cast<uint32_t>(slot), lane};
-    if ((before + kAskBits) >> shift != (after + kAskBits) >> shift) e_.asks.push_back(event);
-    if (e_.schedule && (before + kNeedBits) >> shift != (after + kNeedBits) >> shift) e_.needs.push_back(event);
+    const bool asks = (before + kAskBits) >> e_.beat_shift != (after + kAskBits) >> e_.beat_shift;
+    if (asks && e_.noting) *e_.ask_end++ = static_cast<uint8_t>(lane);
   }
 
   uint32_t code(uint64_t i) const {
@@ -171,18 +170,28 @@ class Encoding {
                               : static_cast<const uint16_t*>(e_.codes)[i];
   }
 
+  void make_ask_room() {
+    const size_t asked = static_cast<size_t>(e_.ask_end - e_.asks.data());
+    if (e_.asks.size() - asked >= kAskRoom) return;
+    e_.asks.resize(2 * e_.asks.size());
+    e_.ask_end = e_.asks.data() + asked;
+  }
+
   bool forward(uint64_t k, uint64_t k_end) {
     uint8_t rows[kChunkValues];
     uint32_t* records = this->records();
     while (k < k_end) {
+      make_ask_room();
       const uint64_t next = std::min(k + kChunkValues / lanes_, k_end);
       const uint64_t first = k * lanes_, n = std::min(next * lanes_, e_.count) - first;
       const uint8_t* codes = static_cast<const uint8_t*>(e_.codes) + first * e_.code_bytes;
       if (!find_rows_(row_of_.data(), codes, n, rows)) return false;
       const uint64_t groups = k < body_end_ ? (std::min(next, body_end_) - k) / kGroup : 0;
       if (groups) bodies_.forward(e_, k, groups, rows, records);
+      unsigned way = static_cast<unsigned>((k + groups * kGroup) % ways_);
       for (uint64_t t = groups * kGroup; k + t < next; ++t) {
-        forward_slot(k + t, rows + t * lanes_, records + t * lanes_);
+        forward_slot(k + t, way, rows + t * lanes_, records + t * lanes_);
+        way = way + 1 == ways_ ? 0 : way + 1;
       }
       records += n;
       k = next;
@@ -190,10 +199,10 @@ class Encoding {
     return true;
   }
 
-  void forward_slot(uint64_t k, const uint8_t* rows, uint32_t* records) {
-    const unsigned way = static_cast<unsigned>(k % ways_), refilled = lanes_with(k + ways_);
-    for (unsigned lane = 0; lane < lanes_with(k); ++lane) {
-      const Row& row = e_.row[rows[lane]];
+  void forward_slot(uint64_t k, unsigned way, const uint8_t* rows, uint32_t* records) {
+    const unsigned lanes = lanes_with(k), refilled = lanes_with(k + ways_);
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      const Row row = e_.row[rows[lane]];
       const uint32_t range = e_.ways.range[way][lane], before = e_.ways.low[way][lane];
       const uint32_t from = bound(range, row.cum), size = bound(range, row.cum_end) - from;
       const uint32_t low = before + from, high = low + size - 1;
@@ -206,7 +215,7 @@ class Encoding {
         e_.ways.delta[way][lane] = roundest(low, high) - before;
       }
       records[lane] = from | shift << kShiftAt | static_cast<uint32_t>(rows[lane]) << kRowAt;
-      advance(lane, row.offset_bits + shift, k + ways_);
+      advance(lane, row.offset_bits + shift);
     }
   }
 
@@ -218,17 +227,18 @@ class Encoding {
 
   // One lane's values k_end-1 .. k. records: those of slot k and later.
   void backward_lane(unsigned lane, uint64_t k, uint64_t k_end, const uint32_t* records) {
+    const uint64_t values = e_.p.lane_values(e_.count, lane);
+    const uint64_t last = std::min(k_end, values);
+    if (last <= k) return;
     BackWriter writer(string(lane), e_.used[lane]);
-    uint64_t slot = std::min(k_end, e_.p.lane_values(e_.count, lane));
-    if (slot <= k) return;
-    unsigned way = static_cast<unsigned>((slot - 1) % ways_);
+    unsigned way = static_cast<unsigned>((last - 1) % ways_);
     uint32_t taken = 0;
-    while (slot-- > k) {
+    for (uint64_t slot = last; slot-- > k;) {
       const uint32_t record = records[(slot - k) * lanes_ + lane];
       const Row& row = e_.row[record >> kRowAt];
       const unsigned shift = record >> kShiftAt & 15;
       uint32_t field = code(slot * lanes_ + lane) - row.v_min;
-      if (slot + ways_ < e_.p.lane_values(e_.count, lane)) {
+      if (slot + ways_ < values) {
         uint32_t& delta = e_.ways.delta[way][lane];
         field |= (delta & low_mask(shift)) << row.offset_bits;
         delta = (record & 0xffff) + (delta >> shift);
@@ -257,7 +267,7 @@ class Encoding {
 
   uint8_t* string(unsigned lane) const { return e_.strings.data() + e_.string_at[lane]; }
 
-  void interleave(uint8_t* payload, const ScheduleColumns* columns) const {
+  void interleave(uint8_t* payload) const {
     const uint32_t beat_bytes = static_cast<uint32_t>(e_.p.beat_bytes);
     uint32_t left[kMaxLanes];
     const uint8_t* from[kMaxLanes];
@@ -265,10 +275,8 @@ class Encoding {
       left[lane] = lane_bytes(lane);
       from[lane] = string(lane);
     }
-    size_t beats = 0;
-    const auto give = [&](unsigned lane, int64_t slot) {
+    const auto give = [&](unsigned lane) {
       const uint32_t size = std::min(left[lane], beat_bytes);
-      if (!size) return;
       if (size == beat_bytes) {
         for (uint32_t i = 0; i < beat_bytes; i += 16) std::memcpy(payload + i, from[lane] + i, 16);
       } else {
@@ -277,18 +285,11 @@ class Encoding {
       payload += size;
       from[lane] += size;
       left[lane] -= size;
-      if (columns) {
-        columns->lane[beats] = lane;
-        columns->nbytes[beats] = size;
-        columns->ask[beats] = slot;
-        ++beats;
-      }
     };
     for (int32_t round = 0; round < e_.p.lane_depth; ++round) {
-      for (unsigned lane = 0; lane < lanes_; ++lane) give(lane, -1);
+      for (unsigned lane = 0; lane < lanes_; ++lane) give(lane);
     }
-    for (const Event& ask : e_.asks) give(ask.lane, ask.slot);
-    if (columns) fill_needs(*columns, beats, e_.needs);
+    for (const uint8_t* lane = e_.asks.data(); lane != e_.ask_end; ++lane) give(*lane);
   }
 
   std::vector<uint16_t> v_min_, cum_;
@@ -313,11 +314,11 @@ using namespace atalanta;
 // Measures a segment: all but its bits. Returns what atalanta_encode_write takes, or null; `status`
 // says why: VALUE if the table has no counts for a value. lane_bits: bits of each lane.
 ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, int32_t code_bytes, uint64_t count,
-                                           int32_t schedule, uint32_t* lane_bits, int32_t* status) try {
+                                           uint32_t* lane_bits, int32_t* status) try {
   *status = kBadArgument;
   if (!p->legal() || count > kMaxValues || (code_bytes != 1 && code_bytes != 2)) return nullptr;
   if (p->bits > 8 * code_bytes) return nullptr;
-  auto encoding = std::make_unique<Encoding>(*p, codes, code_bytes, count, schedule != 0);
+  auto encoding = std::make_unique<Encoding>(*p, codes, code_bytes, count);
   *status = kValueError;
   if (!encoding->measure()) return nullptr;
   for (int32_t lane = 0; lane < p->lanes; ++lane) lane_bits[lane] = encoding->lane_bits(lane);
@@ -328,10 +329,10 @@ ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, 
   return nullptr;
 }
 
-// Makes the payload, whose size follows from lane_bits, and the schedule if columns is not null. The
-// payload lives as long as the encoding. Null if memory runs out.
-ATALANTA_API const uint8_t* atalanta_encode_write(void* encoding, const ScheduleColumns* columns) try {
-  return static_cast<Encoding*>(encoding)->write(columns);
+// Makes the payload, whose size follows from lane_bits; it lives as long as the encoding. Null if
+// memory runs out.
+ATALANTA_API const uint8_t* atalanta_encode_write(void* encoding) try {
+  return static_cast<Encoding*>(encoding)->write();
 } catch (const std::bad_alloc&) {
   return nullptr;
 }

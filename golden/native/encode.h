@@ -14,7 +14,6 @@
 
 #include "coder.h"
 #include "group_events.h"
-#include "schedule.h"
 #include "scratch.h"
 
 namespace atalanta {
@@ -23,28 +22,23 @@ constexpr unsigned kShiftAt = 16, kRowAt = 20;  // bits of a record; `from` is l
 
 struct Encoder {
   // The codes must stay in place until the payload is written.
-  Encoder(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count, bool schedule);
-
-  // Notes the events of a group whose first slot is `slot`.
-  void note(const GroupEvents& asking, const GroupEvents& reached, uint64_t slot) {
-    if (!noting) return;
-    asking.each([&](unsigned s, unsigned lane) { asks.push_back({static_cast<uint32_t>(slot + s), lane}); });
-    reached.each([&](unsigned s, unsigned lane) { needs.push_back({static_cast<uint32_t>(slot + s), lane}); });
-  }
+  Encoder(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count);
 
   Segment p;
   const void* codes;
   unsigned code_bytes;
   uint64_t count;
   unsigned beat_shift;  // log2 of the bits of a beat
-  bool schedule;        // whether `needs` is noted
-  bool noting = true;
 
   Row row[kMaxRows];
 
   Ways ways;
   alignas(64) uint32_t used[kMaxLanes] = {};  // forward: bits before the slot; backward: bits after it
-  std::vector<Event> asks, needs;
+
+  // The lanes that ask for beats, in order, while `noting`; behind ask_end is room for a chunk's.
+  bool noting = true;
+  std::vector<uint8_t> asks;
+  uint8_t* ask_end = nullptr;
 
   // Lanes' strings stand in one buffer, each with kSlack bytes on both sides that writes may touch.
   static constexpr size_t kSlack = 16;

@@ -17,8 +17,9 @@ TARGET void forward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint8_
   const U count_mask = V::set(2 * kTotal - 1), code_mask = V::set(0x7fff);
   const U beat_bit = V::set(1u << e.beat_shift);
   unsigned way = static_cast<unsigned>(k % ways);
+  GroupEvents asks(lanes);
   for (uint64_t group = 0; group < groups; ++group) {
-    GroupEvents asks(lanes), needs(lanes);
+    asks.clear();
     unsigned next_way = way;
     for (unsigned first = 0; first < lanes; first += V::N) {
       U ahead = V::add(V::load(e.used + first), V::set(kAskBits));
@@ -41,17 +42,13 @@ TARGET void forward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint8_
         V::store_unaligned(records + slot * lanes + first, V::either(from, upper));
         const U after = V::add(ahead, V::add(V::template right<22>(code), shift));
         asks.add(slot, first, V::test(V::differ(ahead, after), beat_bit));
-        if (e.schedule) {
-          const U lag = V::set(kAskBits - kNeedBits);
-          needs.add(slot, first, V::test(V::differ(V::sub(ahead, lag), V::sub(after, lag)), beat_bit));
-        }
         ahead = after;
         next_way = next_way + 1 == ways ? 0 : next_way + 1;
       }
       V::store(e.used + first, V::sub(ahead, V::set(kAskBits)));
     }
     way = next_way;
-    e.note(asks, needs, k + ways + group * kGroup);
+    if (e.noting) e.ask_end = asks.list(e.ask_end);
     rows += kGroup * lanes;
     records += kGroup * lanes;
   }

@@ -1,4 +1,4 @@
-// The order of beats as arrays: golden.lanes.Schedule.
+// The order of beats as golden.lanes.Schedule tells it, noted while a segment is decoded.
 #pragma once
 
 #include <vector>
@@ -7,22 +7,56 @@
 
 namespace atalanta {
 
-// Something that happens to a lane in a slot: it asks for a beat, or first needs one.
-struct Event {
-  uint32_t slot;
-  uint32_t lane;
-};
-
-// The columns of a schedule, each one entry per beat; the caller owns the memory.
+// The columns of a schedule, one entry per beat of the payload; the caller owns the memory.
 struct ScheduleColumns {
   int64_t* lane;
   int64_t* nbytes;
   int64_t* ask;
   int64_t* need;
+  int64_t* free;
 };
 
-// Fills `need`, the other columns being complete. needs: the slots before which lanes that have run
-// reach their beats 1, 2, ..., in any order that is right for each lane.
-void fill_needs(const ScheduleColumns& columns, size_t beats, const std::vector<Event>& needs);
+class Recorder {
+ public:
+  Recorder(const ScheduleColumns& columns, unsigned beat_shift) : columns_(columns), beat_shift_(beat_shift) {}
+
+  // The lane is given its next beat, of `size` bytes, for which it asked in `slot`; -1 is the start.
+  void given(unsigned lane, uint32_t size, int64_t slot) {
+    columns_.lane[beats_] = lane;
+    columns_.nbytes[beats_] = size;
+    columns_.ask[beats_] = slot;
+    of_lane_[lane].beats.push_back(beats_++);
+    advance(lane, 0, -1);
+  }
+
+  // After `slot` the lane has used `used` bits.
+  void advance(unsigned lane, int64_t used, int64_t slot) {
+    Lane& l = of_lane_[lane];
+    for (; l.needed < l.beats.size() && used >= needed_at(l.needed); ++l.needed) {
+      columns_.need[l.beats[l.needed]] = slot + 1;
+    }
+    for (; l.freed < l.beats.size() && used >= freed_at(l.freed, l.beats[l.freed]); ++l.freed) {
+      columns_.free[l.beats[l.freed]] = slot;
+    }
+  }
+
+ private:
+  // Bits used when a lane's beat `index` is needed, and when its last word has moved on.
+  int64_t needed_at(size_t index) const { return (static_cast<int64_t>(index) << beat_shift_) - kNeedBits; }
+  int64_t freed_at(size_t index, size_t beat) const {
+    const int64_t words = (columns_.nbytes[beat] + 3) / 4;
+    return (static_cast<int64_t>(index) << beat_shift_) + 32 * words - kAskBits;
+  }
+
+  struct Lane {
+    std::vector<size_t> beats;  // where its beats stand in the stream
+    size_t needed = 0, freed = 0;
+  };
+
+  ScheduleColumns columns_;
+  unsigned beat_shift_;
+  size_t beats_ = 0;
+  Lane of_lane_[kMaxLanes];
+};
 
 }  // namespace atalanta

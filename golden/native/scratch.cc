@@ -6,7 +6,7 @@ namespace atalanta {
 namespace {
 
 constexpr size_t kKept = 4 << 20;  // bytes of the largest memory that is kept
-constexpr int kPieces = 4;         // that are kept
+constexpr int kPieces = 6;         // that are kept
 
 struct Kept {
   std::unique_ptr<uint8_t[]> memory;

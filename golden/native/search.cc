@@ -35,30 +35,70 @@ struct Answer {
   int32_t count[kMaxRows];
 };
 
-// best[j] = min(best[j], from + costs[j]), the inner loop of the dynamic programme.
-inline __attribute__((always_inline)) void relax(int64_t* best, const int64_t* costs, int64_t from, int32_t n) {
-  for (int32_t j = 0; j < n; ++j) best[j] = std::min(best[j], from + costs[j]);
+// What the costs of rows that begin at one cut point follow from.
+struct Prices {
+  const int64_t* fixed;   // by end: the cost of the row but for its counts
+  const int64_t* before;  // by end: values seen below it
+  const int64_t* logs;
+  const int64_t* gains;   // gains[c] = logs[c + 1] - logs[c], 0 from the total on
+  int64_t seen;           // values below the rows' beginning
+  int64_t price;          // of one count
+  double per_value;       // counts per value, roughly
+  int32_t total, unseen;
+};
+
+#define INLINE inline __attribute__((always_inline))
+
+// The two inner loops of the dynamic programme, for each kind of machine.
+struct Loops {
+  // costs[end] for the rows that end at from .. to.
+  void (*costs)(const Prices& p, int32_t from, int32_t to, int64_t* costs);
+  // best[j] = min(best[j], before + costs[j]), j < n.
+  void (*relax)(int64_t* best, const int64_t* costs, int64_t before, int32_t n);
+};
+
+// The best count of a row of n values is 1 / (2^(1/y) - 1) rounded up, with y = counts per value * n:
+// from y - 1/2 to y + 1/2 in real numbers, and one less or more for the rounding of logarithms. So it
+// is `first` or one or two more, as two gains decide.
+INLINE void all_costs(const Prices& p, int32_t from, int32_t to, int64_t* __restrict costs) {
+  const int64_t* const gains = p.gains;
+  const int64_t seen = p.seen, price = p.price, total = p.total, unseen = p.unseen;
+  const double per_value = p.per_value;
+  for (int32_t end = from; end <= to; ++end) {
+    const int64_t n = p.before[end] - seen;
+    const int64_t rough = static_cast<int64_t>(static_cast<double>(n) * per_value + 0.5);
+    const int64_t first = std::max<int64_t>(std::min(rough, total) - 1, 1);
+    int64_t count = first + (n * gains[first] > price) + (n * gains[first + 1] > price);
+    count -= (n == 0) & !unseen;
+    costs[end] = p.fixed[end] - n * p.logs[count] + price * count;
+  }
 }
 
-using Relax = void (*)(int64_t*, const int64_t*, int64_t, int32_t);
-void relax_plain(int64_t* best, const int64_t* costs, int64_t from, int32_t n) { relax(best, costs, from, n); }
+INLINE void relax(int64_t* __restrict best, const int64_t* __restrict costs, int64_t before, int32_t n) {
+  for (int32_t j = 0; j < n; ++j) best[j] = std::min(best[j], before + costs[j]);
+}
 
+#define LOOPS(name, attribute)                                                                  \
+  attribute void costs_##name(const Prices& p, int32_t from, int32_t to, int64_t* costs) {      \
+    all_costs(p, from, to, costs);                                                              \
+  }                                                                                             \
+  attribute void relax_##name(int64_t* best, const int64_t* costs, int64_t before, int32_t n) { \
+    relax(best, costs, before, n);                                                              \
+  }
+
+LOOPS(plain, )
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) void relax_avx2(int64_t* best, const int64_t* costs, int64_t from, int32_t n) {
-  relax(best, costs, from, n);
-}
-__attribute__((target("avx512f,avx512vl"))) void relax_avx512(int64_t* best, const int64_t* costs, int64_t from,
-                                                              int32_t n) {
-  relax(best, costs, from, n);
-}
-
-Relax fastest_relax() {
-  if (vector_lanes() >= 16) return relax_avx512;
-  return vector_lanes() >= 8 ? relax_avx2 : relax_plain;
-}
-#else
-Relax fastest_relax() { return relax_plain; }
+LOOPS(avx2, __attribute__((target("avx2"))))
+LOOPS(avx512, __attribute__((target("avx512f,avx512vl,avx512dq"))))
 #endif
+
+Loops fastest_loops() {
+#if defined(__x86_64__)
+  if (vector_lanes() >= 16) return {costs_avx512, relax_avx512};
+  if (vector_lanes() >= 8) return {costs_avx2, relax_avx2};
+#endif
+  return {costs_plain, relax_plain};
+}
 
 // Row boundaries: indices of cut points, the first 0 and the last `size`.
 struct Cuts {
@@ -79,11 +119,13 @@ class Search {
  public:
   explicit Search(const Problem& problem)
       : p_(problem), size_(problem.size), width_(problem.size + 1), most_rows_(std::min(problem.rows, problem.size)),
-        relax_(fastest_relax()) {
-    widths_.resize(static_cast<size_t>(width_) * width_);
+        loops_(fastest_loops()), fixed_(at(size_, 0) * sizeof(int64_t)), gains_(p_.total + 2, 0) {
+    for (int32_t count = 1; count < p_.total; ++count) gains_[count] = p_.logs[count + 1] - p_.logs[count];
+    const int64_t row = static_cast<int64_t>(p_.row_bits) << kFraction;
     for (int32_t i = 0; i < size_; ++i) {
       for (int32_t j = i + 1; j <= size_; ++j) {
-        widths_[at(i, j)] = bit_length(static_cast<uint32_t>(p_.cuts[j] - p_.cuts[i] - 1));
+        const int64_t offset = bit_length(static_cast<uint32_t>(p_.cuts[j] - p_.cuts[i] - 1));
+        fixed(i)[j] = values(i, j) * (p_.logs[p_.total] + (offset << kFraction)) + row;
       }
     }
   }
@@ -100,14 +142,10 @@ class Search {
  private:
   size_t at(int32_t i, int32_t j) const { return static_cast<size_t>(i) * width_ + j; }
   int64_t values(int32_t i, int32_t j) const { return p_.before[j] - p_.before[i]; }
-  int64_t gain(int32_t count) const { return p_.logs[count + 1] - p_.logs[count]; }
   int32_t least(int64_t values) const { return values > 0 || p_.unseen ? 1 : 0; }
 
-  // Cost of row (i, j) but for its counts.
-  int64_t fixed(int32_t i, int32_t j) const {
-    const int64_t per_value = p_.logs[p_.total] + (static_cast<int64_t>(widths_[at(i, j)]) << kFraction);
-    return values(i, j) * per_value + (static_cast<int64_t>(p_.row_bits) << kFraction);
-  }
+  // Costs of the rows from cut i but for their counts, by end.
+  int64_t* fixed(int32_t i) const { return reinterpret_cast<int64_t*>(fixed_.data()) + at(i, 0); }
 
   // The best count of a row when a count costs `price`: the last whose gain pays.
   int32_t count_at(int64_t price, int64_t values) const {
@@ -116,22 +154,9 @@ class Search {
     int32_t low = 1, high = most + 1;  // the first count c in low .. high whose gain does not pay
     while (low < high) {
       const int32_t c = (low + high) / 2;
-      if (values * gain(c) > price) low = c + 1; else high = c;
+      if (values * gains_[c] > price) low = c + 1; else high = c;
     }
     return low;
-  }
-
-  // The least of price * c - values * log2(c) over all counts c. The best c is 1 / (2^(1/y) - 1)
-  // rounded up, with y = values * 2^24 / (price ln 2) (in units of the gains): y - 1/2 to y + 1/2 in
-  // real numbers and one less or more for the rounding of the logarithms.
-  int64_t counts_cost(int64_t price, double per_value, int64_t values) const {
-    const int32_t middle = static_cast<int32_t>(std::min<double>(static_cast<double>(values) * per_value + 0.5, p_.total));
-    int64_t least_cost = kInfinite;
-    for (int32_t c = middle - 1; c <= middle + 1; ++c) {
-      const int32_t count = std::max(1, std::min(c, p_.total));
-      least_cost = std::min(least_cost, price * count - values * p_.logs[count]);
-    }
-    return least_cost;
   }
 
   void solve(int64_t price, Priced& s) const {
@@ -139,16 +164,17 @@ class Search {
     if (!s.memory.data()) s.memory = Scratch(at(width_, 0) * sizeof(int64_t));
     s.best.assign(static_cast<size_t>(most_rows_ + 1) * width_, kInfinite);
     s.best[0] = 0;
-    const double per_value = 16777216.0 / 0.69314718055994530942 / static_cast<double>(price);
+    const double ln2 = 0.69314718055994530942;
+    Prices prices = {nullptr, p_.before, p_.logs, gains_.data(), 0, price,
+                     (1 << kFraction) / (ln2 * static_cast<double>(price)), p_.total, p_.unseen};
     for (int32_t i = 0; i < size_; ++i) {
       int64_t* costs = s.costs() + at(i, 0);
-      for (int32_t j = i + 1; j <= size_; ++j) {
-        const int64_t n = values(i, j);
-        costs[j] = fixed(i, j) + (n ? counts_cost(price, per_value, n) : price * least(0));
-      }
+      prices.fixed = fixed(i);
+      prices.seen = p_.before[i];
+      loops_.costs(prices, i + 1, size_, costs);
       for (int32_t k = 1; k <= most_rows_; ++k) {
-        const int64_t from = s.best[at(k - 1, i)];
-        if (from < kInfinite) relax_(s.best.data() + at(k, i + 1), costs + i + 1, from, size_ - i);
+        const int64_t before = s.best[at(k - 1, i)];
+        if (before < kInfinite) loops_.relax(s.best.data() + at(k, i + 1), costs + i + 1, before, size_ - i);
       }
     }
     int32_t k = 0;
@@ -184,7 +210,7 @@ class Search {
       int32_t best = -1;
       int64_t most = -1;
       for (int32_t r = 0; r < cuts.rows; ++r) {
-        const int64_t saved = n[r] ? n[r] * (counts[r] < p_.total ? gain(counts[r]) : 0) : -1;
+        const int64_t saved = n[r] ? n[r] * gains_[counts[r]] : -1;
         if (saved > most) most = saved, best = r;
       }
       ++counts[best];
@@ -194,7 +220,7 @@ class Search {
       int64_t fewest = kInfinite;
       for (int32_t r = 0; r < cuts.rows; ++r) {
         if (!n[r] || counts[r] == 1) continue;
-        const int64_t lost = n[r] * gain(counts[r] - 1);
+        const int64_t lost = n[r] * gains_[counts[r] - 1];
         if (lost <= fewest) fewest = lost, best = r;
       }
       if (best < 0) return;
@@ -208,7 +234,7 @@ class Search {
     allocate(cuts, price, counts);
     int64_t cost = 0;
     for (int32_t r = 0; r < cuts.rows; ++r) {
-      cost += fixed(cuts.at[r], cuts.at[r + 1]) - values(cuts.at[r], cuts.at[r + 1]) * p_.logs[counts[r]];
+      cost += fixed(cuts.at[r])[cuts.at[r + 1]] - values(cuts.at[r], cuts.at[r + 1]) * p_.logs[counts[r]];
     }
     if (cost < cost_) {
       cost_ = cost;
@@ -271,8 +297,9 @@ class Search {
 
   const Problem& p_;
   int32_t size_, width_, most_rows_;
-  Relax relax_;
-  std::vector<uint8_t> widths_;  // ceil(log2(width)) of each row
+  Loops loops_;
+  Scratch fixed_;
+  std::vector<int64_t> gains_;
   Priced last_, highest_;
   int64_t cost_ = kInfinite;
   Cuts chosen_, tail_;

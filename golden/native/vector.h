@@ -7,7 +7,7 @@
 namespace atalanta {
 
 template <class Out>
-DecodeBody<Out> decode_body_avx2(unsigned rows);
+DecodeBody<Out> decode_body_avx2(unsigned lanes, unsigned rows);
 EncodeBodies encode_bodies_avx2(unsigned rows, unsigned code_bytes);
 
 template <class Out>

@@ -117,11 +117,12 @@ def test_illegal_threads(threads: object) -> None:
         atalanta.encode(np.zeros(9, np.int8), threads=threads)  # type: ignore[arg-type]
 
 
-def test_workers_fit_into_memory() -> None:
-    assert workers(8, 1, 0) == 8
-    assert workers(8, SPARE_BYTES // 2, 0) == 2
-    assert workers(8, SPARE_BYTES, SPARE_BYTES) == 2
-    assert workers(8, 10 * SPARE_BYTES, 0) == 1
+def test_workers_fit_work_and_memory() -> None:
+    assert workers(8, 9, 1, 0) == 8
+    assert workers(8, 3, 1, 0) == 3
+    assert workers(8, 9, SPARE_BYTES // 2, 0) == 2
+    assert workers(8, 9, SPARE_BYTES, SPARE_BYTES) == 2
+    assert workers(8, 9, 10 * SPARE_BYTES, 0) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -53,12 +53,9 @@ def assert_same_decoding(
 def test_encoder_equals_the_reference(coding: Coding) -> None:
     codes, table, p = coding.codes, coding.table, coding.params
     expected = reference.encode(codes.astype(np.uint16), table, p)
-    encoder = native.AtalantaEncoder(codes, table, p, schedule=True)
+    encoder = native.AtalantaEncoder(codes, table, p)
     assert (encoder.lane_bytes, encoder.used_bits) == (expected.lane_bytes, expected.used_bits)
-    payload, schedule = encoder.write()
-    assert payload == expected.payload
-    assert_same_order(schedule, expected.schedule)
-    assert native.AtalantaEncoder(codes, table, p).write() == (payload, None)
+    assert encoder.write() == expected.payload
 
 
 @pytest.mark.usefixtures("vectors")
@@ -79,7 +76,7 @@ def test_decoder_equals_the_reference(coding: Coding) -> None:
 @given(codings(), st.data())
 def test_mutated_payloads_decode_alike(coding: Coding, data: st.DataObject) -> None:
     encoder = native.AtalantaEncoder(coding.codes, coding.table, coding.params)
-    payload = data.draw(mutations(encoder.write()[0]))
+    payload = data.draw(mutations(encoder.write()))
     assert_same_decoding(payload, encoder.lane_bytes, len(coding.codes), coding.table, coding.params)
 
 
@@ -95,7 +92,7 @@ def test_wrong_lengths_and_counts_decode_alike(coding: Coding, data: st.DataObje
     lane_bytes[source] -= moved
     lane_bytes[target] += moved
     count = max(0, len(coding.codes) + data.draw(st.integers(-80, 80)))
-    assert_same_decoding(encoder.write()[0], lane_bytes, count, coding.table, coding.params)
+    assert_same_decoding(encoder.write(), lane_bytes, count, coding.table, coding.params)
 
 
 @pytest.mark.usefixtures("vectors")
@@ -124,11 +121,11 @@ def test_long_lanes_equal_the_reference(lanes: int, bits: int) -> None:
     table = search(np.bincount(codes, minlength=1 << bits), rows=32).table
     p = AtalantaParams(bits=bits, lanes=lanes, ways=3, rows=table.rows)
     expected = reference.encode(codes.astype(np.uint16), table, p)
-    encoder = native.AtalantaEncoder(codes, table, p, schedule=True)
-    payload, schedule = encoder.write()
+    payload = native.AtalantaEncoder(codes, table, p).write()
     assert payload == expected.payload
-    assert_same_order(schedule, expected.schedule)
-    assert np.array_equal(native.atalanta_decode(payload, expected.lane_bytes, len(codes), table, p), codes)
+    what = (payload, expected.lane_bytes, len(codes), table, p)
+    assert np.array_equal(native.atalanta_decode(*what), codes)
+    assert_same_order(native.atalanta_schedule(*what), expected.schedule)
 
 
 @pytest.mark.usefixtures("vectors")
@@ -138,12 +135,9 @@ def test_segment_of_several_blocks(lanes: int) -> None:
     codes = laplace((1 << 21) + 7003, 8)
     table = search(native.histogram(codes, 8)).table
     p = AtalantaParams(lanes=lanes, rows=table.rows)
-    encoder = native.AtalantaEncoder(codes, table, p, schedule=True)
-    payload, schedule = encoder.write()
-    what = (payload, encoder.lane_bytes, len(codes), table, p)
-    assert np.array_equal(native.atalanta_decode(*what), codes)
-    assert schedule is not None
-    assert_same_order(native.atalanta_schedule(*what), schedule)
+    encoder = native.AtalantaEncoder(codes, table, p)
+    payload = encoder.write()
+    assert np.array_equal(native.atalanta_decode(payload, encoder.lane_bytes, len(codes), table, p), codes)
 
 
 @pytest.mark.usefixtures("vectors")
