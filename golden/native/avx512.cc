@@ -28,9 +28,9 @@ TARGET static bool find_rows(const uint8_t* row_of, const void* codes, uint64_t 
   for (uint64_t i = 0; i < n; i += 64) {
     const __mmask64 here = n - i < 64 ? (uint64_t{1} << (n - i)) - 1 : ~uint64_t{0};
     const __m512i code = _mm512_maskz_loadu_epi8(here, from + i);
-    const __m512i row = _mm512_mask_blend_epi8(_mm512_movepi8_mask(code),
-                                               _mm512_permutex2var_epi8(part0, code, part1),
-                                               _mm512_permutex2var_epi8(part2, code, part3));
+    const __m512i row =
+        _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), _mm512_permutex2var_epi8(part0, code, part1),
+                               _mm512_permutex2var_epi8(part2, code, part3));
     all = _mm512_or_si512(all, _mm512_maskz_mov_epi8(here, row));
     _mm512_mask_storeu_epi8(rows + i, here, row);
   }
@@ -39,9 +39,10 @@ TARGET static bool find_rows(const uint8_t* row_of, const void* codes, uint64_t 
 
 template <bool kLong>
 static EncodeBodies encode_bodies_for(unsigned code_bytes) {
-  return {forward_groups<Avx512, kLong>,
-          code_bytes == 1 ? backward_groups<Avx512, kLong, uint8_t> : backward_groups<Avx512, kLong, uint16_t>,
-          code_bytes == 1 ? find_rows : nullptr};
+  return {
+      forward_groups<Avx512, kLong>,
+      code_bytes == 1 ? backward_groups<Avx512, kLong, uint8_t> : backward_groups<Avx512, kLong, uint16_t>,
+      code_bytes == 1 ? find_rows : nullptr};
 }
 
 EncodeBodies encode_bodies_avx512(unsigned rows, unsigned code_bytes) {

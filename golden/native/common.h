@@ -13,7 +13,8 @@
 
 namespace atalanta {
 
-constexpr int32_t kInterface = 1;  // golden/native.py checks it; raise both with any change to an API function
+// Version of the API functions; golden/native.py checks it. Raise both with any change to one.
+constexpr int32_t kInterface = 1;
 
 constexpr unsigned kMaxLanes = 64;
 constexpr unsigned kMaxWays = 8;

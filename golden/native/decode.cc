@@ -38,8 +38,12 @@ template <class Out>
 class Run {
  public:
   Run(Decoder& decoder, uint64_t count, Out* out, Where& where)
-      : d_(decoder), count_(count), lanes_(static_cast<unsigned>(decoder.p.lanes)),
-        ways_(static_cast<unsigned>(decoder.p.ways)), out_(out), where_(where) {}
+      : d_(decoder),
+        count_(count),
+        lanes_(static_cast<unsigned>(decoder.p.lanes)),
+        ways_(static_cast<unsigned>(decoder.p.ways)),
+        out_(out),
+        where_(where) {}
 
   // body: for the bulk of the values, or null. On its word that some value is bad the caller runs
   // everything again without it, to learn which.

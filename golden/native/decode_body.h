@@ -55,8 +55,8 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
     for (unsigned first = 0; first < lanes; first += V::N) {
       U used = V::load(d.used + first);
       U word[4];
-      V::store(at, V::add(V::load(ring_of + first),
-                          V::both(V::template right<3>(used), V::set(d.beats.mask()))));
+      V::store(at,
+               V::add(V::load(ring_of + first), V::both(V::template right<3>(used), V::set(d.beats.mask()))));
       V::load_words(d.beats.rings(), at, word);
       U take = V::both(used, V::set(7));
       U ahead = V::add(used, V::set(kAskBits));

@@ -36,7 +36,8 @@ TARGET bool decode_groups_scalar(Decoder& d, uint64_t groups, Out* out) {
       *out++ = static_cast<Out>((row >> Packed::kVMin) + offset);
       const uint32_t after = used + offset_bits + shift;
       d.used[lane] = after;
-      if (((used + kAskBits) ^ (after + kAskBits)) & beat_bit) d.beats.give(lane, static_cast<int64_t>(k + ways));
+      if (((used + kAskBits) ^ (after + kAskBits)) & beat_bit)
+        d.beats.give(lane, static_cast<int64_t>(k + ways));
     }
     if (bad >> 63) return false;
     way = way + 1 == ways ? 0 : way + 1;

@@ -221,7 +221,8 @@ class Encoding {
 
   void backward(uint64_t k, uint64_t k_end) {
     const uint64_t body_end = std::max(k, std::min(k_end, body_end_));
-    for (unsigned lane = 0; lane < lanes_; ++lane) backward_lane(lane, body_end, k_end, records() + (body_end - k) * lanes_);
+    for (unsigned lane = 0; lane < lanes_; ++lane)
+      backward_lane(lane, body_end, k_end, records() + (body_end - k) * lanes_);
     if (body_end > k) bodies_.backward(e_, k, (body_end - k) / kGroup, records());
   }
 
@@ -313,8 +314,8 @@ using namespace atalanta;
 
 // Measures a segment: all but its bits. Returns what atalanta_encode_write takes, or null; `status`
 // says why: VALUE if the table has no counts for a value. lane_bits: bits of each lane.
-ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, int32_t code_bytes, uint64_t count,
-                                           uint32_t* lane_bits, int32_t* status) try {
+ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, int32_t code_bytes,
+                                           uint64_t count, uint32_t* lane_bits, int32_t* status) try {
   *status = kBadArgument;
   if (!p->legal() || count > kMaxValues || (code_bytes != 1 && code_bytes != 2)) return nullptr;
   if (p->bits > 8 * code_bytes) return nullptr;

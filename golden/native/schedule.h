@@ -18,7 +18,8 @@ struct ScheduleColumns {
 
 class Recorder {
  public:
-  Recorder(const ScheduleColumns& columns, unsigned beat_shift) : columns_(columns), beat_shift_(beat_shift) {}
+  Recorder(const ScheduleColumns& columns, unsigned beat_shift)
+      : columns_(columns), beat_shift_(beat_shift) {}
 
   // The lane is given its next beat, of `size` bytes, for which it asked in `slot`; -1 is the start.
   void given(unsigned lane, uint32_t size, int64_t slot) {

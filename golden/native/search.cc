@@ -31,7 +31,7 @@ struct Problem {
 struct Answer {
   int64_t cost, bound;
   int32_t rows;
-  int32_t cut[kMaxRows + 1];   // indices of the chosen cut points
+  int32_t cut[kMaxRows + 1];  // indices of the chosen cut points
   int32_t count[kMaxRows];
 };
 
@@ -40,10 +40,10 @@ struct Prices {
   const int64_t* fixed;   // by end: the cost of the row but for its counts
   const int64_t* before;  // by end: values seen below it
   const int64_t* logs;
-  const int64_t* gains;   // gains[c] = logs[c + 1] - logs[c], 0 from the total on
-  int64_t seen;           // values below the rows' beginning
-  int64_t price;          // of one count
-  double per_value;       // counts per value, roughly
+  const int64_t* gains;  // gains[c] = logs[c + 1] - logs[c], 0 from the total on
+  int64_t seen;          // values below the rows' beginning
+  int64_t price;         // of one count
+  double per_value;      // counts per value, roughly
   int32_t total, unseen;
 };
 
@@ -118,8 +118,13 @@ struct Priced {
 class Search {
  public:
   explicit Search(const Problem& problem)
-      : p_(problem), size_(problem.size), width_(problem.size + 1), most_rows_(std::min(problem.rows, problem.size)),
-        loops_(fastest_loops()), fixed_(at(size_, 0) * sizeof(int64_t)), gains_(p_.total + 2, 0) {
+      : p_(problem),
+        size_(problem.size),
+        width_(problem.size + 1),
+        most_rows_(std::min(problem.rows, problem.size)),
+        loops_(fastest_loops()),
+        fixed_(at(size_, 0) * sizeof(int64_t)),
+        gains_(p_.total + 2, 0) {
     for (int32_t count = 1; count < p_.total; ++count) gains_[count] = p_.logs[count + 1] - p_.logs[count];
     const int64_t row = static_cast<int64_t>(p_.row_bits) << kFraction;
     for (int32_t i = 0; i < size_; ++i) {
@@ -154,7 +159,10 @@ class Search {
     int32_t low = 1, high = most + 1;  // the first count c in low .. high whose gain does not pay
     while (low < high) {
       const int32_t c = (low + high) / 2;
-      if (values * gains_[c] > price) low = c + 1; else high = c;
+      if (values * gains_[c] > price)
+        low = c + 1;
+      else
+        high = c;
     }
     return low;
   }
@@ -165,8 +173,15 @@ class Search {
     s.best.assign(static_cast<size_t>(most_rows_ + 1) * width_, kInfinite);
     s.best[0] = 0;
     const double ln2 = 0.69314718055994530942;
-    Prices prices = {nullptr, p_.before, p_.logs, gains_.data(), 0, price,
-                     (1 << kFraction) / (ln2 * static_cast<double>(price)), p_.total, p_.unseen};
+    Prices prices = {nullptr,
+                     p_.before,
+                     p_.logs,
+                     gains_.data(),
+                     0,
+                     price,
+                     (1 << kFraction) / (ln2 * static_cast<double>(price)),
+                     p_.total,
+                     p_.unseen};
     for (int32_t i = 0; i < size_; ++i) {
       int64_t* costs = s.costs() + at(i, 0);
       prices.fixed = fixed(i);
@@ -309,8 +324,10 @@ class Search {
 };
 
 bool legal(const Problem& p) {
-  if (p.size < 1 || p.size > kMaxCutPoints || p.rows < 1 || p.rows > static_cast<int32_t>(kMaxRows)) return false;
-  if (p.total < 2 || p.total > static_cast<int32_t>(kTotal) || p.cuts[0] != 0 || p.before[0] != 0) return false;
+  if (p.size < 1 || p.size > kMaxCutPoints || p.rows < 1 || p.rows > static_cast<int32_t>(kMaxRows))
+    return false;
+  if (p.total < 2 || p.total > static_cast<int32_t>(kTotal) || p.cuts[0] != 0 || p.before[0] != 0)
+    return false;
   if (p.cuts[p.size] > int64_t{1} << kMaxBits || p.before[p.size] > kMaxSeen) return false;
   for (int32_t i = 0; i < p.size; ++i) {
     if (p.cuts[i] >= p.cuts[i + 1] || p.before[i] > p.before[i + 1]) return false;

@@ -18,9 +18,10 @@ constexpr unsigned kMaskBits = 32;  // of a mask that are written or read at a t
 
 bool legal(const Params& p, uint64_t count, int32_t code_bytes) {
   const int32_t most = p.zero_width ? p.bits : p.bits - 1;
-  return count <= kMaxValues && p.bits >= 2 && (code_bytes == 1 || code_bytes == 2) && p.bits <= 8 * code_bytes &&
-         p.group >= 8 && p.group <= static_cast<int32_t>(kMaxGroup) && p.lead >= 1 &&
-         p.lead < static_cast<int32_t>(kHeld) && p.width_bits == static_cast<int32_t>(bit_length(most));
+  return count <= kMaxValues && p.bits >= 2 && (code_bytes == 1 || code_bytes == 2) &&
+         p.bits <= 8 * code_bytes && p.group >= 8 && p.group <= static_cast<int32_t>(kMaxGroup) &&
+         p.lead >= 1 && p.lead < static_cast<int32_t>(kHeld) &&
+         p.width_bits == static_cast<int32_t>(bit_length(most));
 }
 
 // Bits of the widest of n codes.
@@ -174,8 +175,8 @@ Status decode(const uint8_t* payload, uint64_t bytes, uint64_t count, const Para
 using namespace atalanta;
 
 // Fills in the value bits that a segment takes in every mode; see ValueBits.
-ATALANTA_API int32_t atalanta_shapeshifter_measure(const void* codes, int32_t code_bytes, uint64_t count, int32_t group,
-                                                   ValueBits* sum) {
+ATALANTA_API int32_t atalanta_shapeshifter_measure(const void* codes, int32_t code_bytes, uint64_t count,
+                                                   int32_t group, ValueBits* sum) {
   if (group < 1 || (code_bytes != 1 && code_bytes != 2)) return kBadArgument;
   const uint64_t n = static_cast<uint64_t>(group);
   *sum = code_bytes == 1 ? measure(static_cast<const uint8_t*>(codes), count, n)
@@ -184,8 +185,8 @@ ATALANTA_API int32_t atalanta_shapeshifter_measure(const void* codes, int32_t co
 }
 
 // payload: as many bytes as the segment takes, and 8 more that may be written. Codes are below 2^bits.
-ATALANTA_API int32_t atalanta_shapeshifter_encode(const Params* p, const void* codes, int32_t code_bytes, uint64_t count,
-                                                  uint8_t* payload) {
+ATALANTA_API int32_t atalanta_shapeshifter_encode(const Params* p, const void* codes, int32_t code_bytes,
+                                                  uint64_t count, uint8_t* payload) {
   if (!legal(*p, count, code_bytes)) return kBadArgument;
   if (code_bytes == 1) {
     encode(static_cast<const uint8_t*>(codes), count, *p, payload);
@@ -196,8 +197,9 @@ ATALANTA_API int32_t atalanta_shapeshifter_encode(const Params* p, const void* c
 }
 
 // slot_bits: the bits taken in each slot, or null. where: two numbers that locate an error.
-ATALANTA_API int32_t atalanta_shapeshifter_decode(const Params* p, const uint8_t* payload, uint64_t bytes, uint64_t count,
-                                                  void* codes, int32_t code_bytes, int64_t* slot_bits, int64_t* where) {
+ATALANTA_API int32_t atalanta_shapeshifter_decode(const Params* p, const uint8_t* payload, uint64_t bytes,
+                                                  uint64_t count, void* codes, int32_t code_bytes,
+                                                  int64_t* slot_bits, int64_t* where) {
   if (!legal(*p, count, code_bytes)) return kBadArgument;
   return code_bytes == 1 ? decode(payload, bytes, count, *p, static_cast<uint8_t*>(codes), slot_bits, where)
                          : decode(payload, bytes, count, *p, static_cast<uint16_t*>(codes), slot_bits, where);

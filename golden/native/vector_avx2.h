@@ -32,9 +32,13 @@ struct Avx2 {
   TARGET static U left(U a, U n) { return _mm256_sllv_epi32(a, n); }
   TARGET static U right(U a, U n) { return _mm256_srlv_epi32(a, n); }
   template <unsigned n>
-  TARGET static U left(U a) { return _mm256_slli_epi32(a, n); }
+  TARGET static U left(U a) {
+    return _mm256_slli_epi32(a, n);
+  }
   template <unsigned n>
-  TARGET static U right(U a) { return _mm256_srli_epi32(a, n); }
+  TARGET static U right(U a) {
+    return _mm256_srli_epi32(a, n);
+  }
 
   // a | (b & ~c)
   TARGET static U merge(U a, U b, U c) { return either(a, without(b, c)); }
@@ -155,7 +159,8 @@ struct Avx2 {
 
   // Element i: early << early_at | late << late_at, 128 bits, to base + at[i]; the bits that stood in
   // the last of the 16 bytes stay. 0 <= early_at, 64 <= late_at.
-  TARGET static void store_pairs(uint8_t* base, const uint32_t* at, Pair early, Pair late, U early_at, U late_at) {
+  TARGET static void store_pairs(uint8_t* base, const uint32_t* at, Pair early, Pair late, U early_at,
+                                 U late_at) {
     // Shifts by 64 and more, and by less than none, give 0.
     const Pair by = widen(early_at), over = widen(sub(early_at, set(64)));
     const Pair under = widen(sub(set(64), early_at)), late_by = widen(sub(late_at, set(64)));
@@ -168,7 +173,8 @@ struct Avx2 {
     const U zero = _mm256_setzero_si256();
     return {_mm256_unpacklo_epi32(x, zero), _mm256_unpackhi_epi32(x, zero)};
   }
-  TARGET static void store_half(uint8_t* base, const uint32_t* at, U early, U late, U by, U over, U under, U late_by) {
+  TARGET static void store_half(uint8_t* base, const uint32_t* at, U early, U late, U by, U over, U under,
+                                U late_by) {
     const U low = _mm256_sllv_epi64(early, by);
     const U high = either(either(_mm256_sllv_epi64(early, over), _mm256_srlv_epi64(early, under)),
                           _mm256_sllv_epi64(late, late_by));

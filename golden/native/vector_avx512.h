@@ -32,9 +32,13 @@ struct Avx512 {
   TARGET static U left(U a, U n) { return _mm512_sllv_epi32(a, n); }
   TARGET static U right(U a, U n) { return _mm512_srlv_epi32(a, n); }
   template <unsigned n>
-  TARGET static U left(U a) { return _mm512_slli_epi32(a, n); }
+  TARGET static U left(U a) {
+    return _mm512_slli_epi32(a, n);
+  }
   template <unsigned n>
-  TARGET static U right(U a) { return _mm512_srli_epi32(a, n); }
+  TARGET static U right(U a) {
+    return _mm512_srli_epi32(a, n);
+  }
 
   // a | (b & ~c)
   TARGET static U merge(U a, U b, U c) { return _mm512_ternarylogic_epi32(a, b, c, 0xf4); }
@@ -72,7 +76,10 @@ struct Avx512 {
     Lookup<kLong> at8, at4, at2, at1;  // atS[i] = limits[i + S]
     __m512 first;
     TARGET explicit Search(const float* limits)
-        : at8(bits(limits, 8)), at4(bits(limits, 4)), at2(bits(limits, 2)), at1(bits(limits, 1)),
+        : at8(bits(limits, 8)),
+          at4(bits(limits, 4)),
+          at2(bits(limits, 2)),
+          at1(bits(limits, 1)),
           first(_mm512_set1_ps(limits[kLong ? 16 : 8])) {}
     TARGET U operator()(U numerator, U denominator) const {
       const __m512 x = _mm512_div_ps(_mm512_cvtepi32_ps(numerator), _mm512_cvtepi32_ps(denominator));
@@ -132,7 +139,8 @@ struct Avx512 {
 
   // Element i: early << early_at | late << late_at, 128 bits, to base + at[i]; the bits that stood in
   // the last of the 16 bytes stay. 0 <= early_at, 64 <= late_at.
-  TARGET static void store_pairs(uint8_t* base, const uint32_t* at, Pair early, Pair late, U early_at, U late_at) {
+  TARGET static void store_pairs(uint8_t* base, const uint32_t* at, Pair early, Pair late, U early_at,
+                                 U late_at) {
     // Shifts by 64 and more, and by less than none, give 0.
     const Pair by = widen(early_at), over = widen(sub(early_at, set(64)));
     const Pair under = widen(sub(set(64), early_at)), late_by = widen(sub(late_at, set(64)));
@@ -145,7 +153,8 @@ struct Avx512 {
     const U zero = _mm512_setzero_si512();
     return {_mm512_unpacklo_epi32(x, zero), _mm512_unpackhi_epi32(x, zero)};
   }
-  TARGET static void store_half(uint8_t* base, const uint32_t* at, U early, U late, U by, U over, U under, U late_by) {
+  TARGET static void store_half(uint8_t* base, const uint32_t* at, U early, U late, U by, U over, U under,
+                                U late_by) {
     const U low = _mm512_sllv_epi64(early, by);
     const U high = either(either(_mm512_sllv_epi64(early, over), _mm512_srlv_epi64(early, under)),
                           _mm512_sllv_epi64(late, late_by));
