@@ -8,17 +8,18 @@
 namespace atalanta {
 
 // The places of the bits of a byte that are set, one per byte from the lowest, and their number.
-struct SetBits {
-  uint64_t places;
-  uint32_t count;
-};
-extern const std::array<SetBits, 256> set_bits;
+extern const std::array<uint64_t, 256> bit_places;
+extern const std::array<uint8_t, 256> bit_counts;
 
 // Events of the slots of one group, in the order in which hardware sees them: by slot, then by lane.
 class GroupEvents {
  public:
   explicit GroupEvents(unsigned lanes)
-      : log2_lanes_(log2_floor(lanes)), words_(lanes * kGroup > 64 ? lanes * kGroup / 64 : 1) {}
+      : log2_lanes_(log2_floor(lanes)), words_(lanes * kGroup > 64 ? lanes * kGroup / 64 : 1) {
+    for (unsigned byte = 0; byte < 8; ++byte) {
+      first_lanes_[byte] = (byte * 8 & (lanes - 1)) * 0x0101010101010101;
+    }
+  }
 
   void clear() {
     for (unsigned w = 0; w < words_; ++w) word_[w] = 0;
@@ -33,12 +34,14 @@ class GroupEvents {
   // Appends the events' lanes to `lanes`, up to 8 bytes further than they reach; returns their end. No
   // branch depends on the events, which are hard to predict.
   uint8_t* list(uint8_t* lanes) const {
-    const unsigned bytes = (kGroup << log2_lanes_) / 8;  // 8 lanes or more
-    for (unsigned i = 0; i < bytes; ++i) {
-      const SetBits& set = set_bits[word_[i / 8] >> i % 8 * 8 & 0xff];
-      const uint64_t first = i * 8 & ((1u << log2_lanes_) - 1);
-      store(lanes, set.places + first * 0x0101010101010101);
-      lanes += set.count;
+    for (unsigned w = 0; w < words_; ++w) {
+      const uint64_t word = word_[w];
+#pragma GCC unroll 8
+      for (unsigned byte = 0; byte < 8; ++byte) {
+        const unsigned set = word >> byte * 8 & 0xff;
+        store(lanes, bit_places[set] + first_lanes_[byte]);
+        lanes += bit_counts[set];
+      }
     }
     return lanes;
   }
@@ -57,6 +60,7 @@ class GroupEvents {
  private:
   unsigned log2_lanes_, words_;
   uint64_t word_[kGroup] = {};
+  uint64_t first_lanes_[8];  // of each byte of a word, eight times
 };
 
 }  // namespace atalanta
