@@ -155,7 +155,7 @@ def encode(
 
     Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
     """
-    out = io.BytesIO()
+    out = io.BytesIO()  # grows in place: the stream is in memory once
     for segment in encode_segments(
         array, codec, bits=bits, segment_values=segment_values, threads=threads, **options
     ):

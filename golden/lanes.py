@@ -90,8 +90,8 @@ def schedule(used: Int, beat_bytes: int, lane_depth: int) -> Schedule:
             beats.append((ask, round_, lane, size, need, free))
     beats.sort()
     columns = np.array(beats, np.int64).reshape(-1, 6).T
-    ask, _, lane_, nbytes_, need, free = columns
-    return Schedule(slots=slots, ask=ask, lane=lane_, nbytes=nbytes_, need=need, free=free)
+    order = dict(zip(("ask", "lane", "nbytes", "need", "free"), columns[[0, 2, 3, 4, 5]], strict=True))
+    return Schedule(slots=slots, **order)
 
 
 def interleave(lanes: list[bytes], order: Schedule) -> bytes:

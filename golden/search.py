@@ -81,6 +81,12 @@ def log2_table(total: int) -> tuple[int, ...]:
     return (0, *(log2(c) for c in range(1, total + 1)))
 
 
+@cache
+def log2_array(total: int) -> Int:
+    """`log2_table` as an array; do not write to it."""
+    return np.array(log2_table(total), np.int64)
+
+
 class _Rows:
     """All rows that cut points allow: row (i, j) holds the values cuts[i] .. cuts[j]-1."""
 
@@ -90,7 +96,7 @@ class _Rows:
         self.values = before[None, :] - before[:, None]
         widths = np.maximum(cuts[None, :] - cuts[:, None], 1)
         bits = np.searchsorted(1 << np.arange(MAX_BITS + 1), widths)  # ceil(log2(width))
-        logs = np.array(log2_table(total), np.int64)
+        logs = log2_array(total)
         self.total = total
         self.logs = logs
         self.gains = logs[2:] - logs[1:-1]
@@ -266,9 +272,14 @@ def _best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, tot
 
 
 def _native_best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: int, total: int) -> Best:
-    logs = np.array(log2_table(total), np.int64)
     found = native.search(
-        histogram, cuts, rows=rows, unseen=unseen, row_bits=row_bits, logs=logs, max_visits=MAX_VISITS
+        histogram,
+        cuts,
+        rows=rows,
+        unseen=unseen,
+        row_bits=row_bits,
+        logs=log2_array(total),
+        max_visits=MAX_VISITS,
     )
     return Best(*found)
 

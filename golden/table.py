@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from atalanta.golden.errors import ErrorCode, StreamError
 from atalanta.golden.params import Precision
@@ -35,9 +36,10 @@ class Table:
 
         check(len(self.v_min) == len(self.cum) > 0, "a table has rows, each with v_min and cum")
         check(self.v_min[0] == 0 and self.cum[0] == 0, "row 0 starts at value 0 and count 0")
-        for row in range(self.rows):
-            check(self.width(row) > 0, f"row {row}: v_min does not rise to {self.v_end(row)}")
-            check(self.count(row) >= 0, f"row {row}: cum falls to {self.cum_end(row)}")
+        for row, (start, end) in enumerate(pairwise((*self.v_min, 1 << self.bits))):
+            check(start < end, f"row {row}: v_min does not rise to {end}")
+        for row, (start, end) in enumerate(pairwise((*self.cum, self.precision.total))):
+            check(start <= end, f"row {row}: cum falls to {end}")
 
     @property
     def rows(self) -> int:

@@ -22,7 +22,7 @@ from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.lanes import schedule as order_of_beats
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
-from atalanta.golden.search import FRACTION, log2_table, search
+from atalanta.golden.search import FRACTION, log2_array, search
 from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Codes, Mapping
 
@@ -176,14 +176,14 @@ class _ReferenceEncoder:
 
 def ideal_bits(by_row: Int, table: Table) -> int:
     """Bits that coding costs before padding and flushing, rounded down. by_row: values of each row."""
-    logs = log2_table(table.precision.total)
-    cost = 0
-    for row, values in enumerate(by_row.tolist()):
-        if values and not table.count(row):
-            raise ParameterError(f"the table gives no counts to row {row}, which {values} values need")
-        fixed = logs[-1] + (table.offset_bits[row] << FRACTION)
-        cost += values * (fixed - logs[table.count(row)])
-    return cost >> FRACTION
+    logs = log2_array(table.precision.total)
+    counts = np.diff([*table.cum, table.precision.total])
+    missing = np.flatnonzero((by_row > 0) & (counts == 0))
+    if missing.size:
+        row = int(missing[0])
+        raise ParameterError(f"the table gives no counts to row {row}, which {by_row[row]} values need")
+    offsets = np.array(table.offset_bits) << FRACTION
+    return int(by_row @ (logs[-1] - logs[counts] + offsets)) >> FRACTION
 
 
 def _parts(
