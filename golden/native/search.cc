@@ -128,9 +128,11 @@ class Search {
     for (int32_t count = 1; count < p_.total; ++count) gains_[count] = p_.logs[count + 1] - p_.logs[count];
     const int64_t row = static_cast<int64_t>(p_.row_bits) << kFraction;
     for (int32_t i = 0; i < size_; ++i) {
+      int64_t* const costs = fixed(i);
+      int64_t per_value = p_.logs[p_.total], width = 1;  // as many offset bits as width has
       for (int32_t j = i + 1; j <= size_; ++j) {
-        const int64_t offset = bit_length(static_cast<uint32_t>(p_.cuts[j] - p_.cuts[i] - 1));
-        fixed(i)[j] = values(i, j) * (p_.logs[p_.total] + (offset << kFraction)) + row;
+        for (; width < p_.cuts[j] - p_.cuts[i]; width *= 2) per_value += int64_t{1} << kFraction;
+        costs[j] = values(i, j) * per_value + row;
       }
     }
   }
