@@ -49,4 +49,5 @@ def output_codes(file: TensorFile, layer: LayerInfo) -> Integers:
     if layer.clamp:
         real = np.clip(real, layer.clamp[0], layer.clamp[1] if len(layer.clamp) > 1 else None)
     codes = np.rint(real / target.scale[0]).astype(np.int64) + target.zero_point[0]
-    return codes.clip(0, (1 << target.bits) - 1)
+    low = -(1 << target.bits - 1) if target.dtype == "int8" else 0
+    return codes.clip(low, low + (1 << target.bits) - 1)

@@ -15,6 +15,9 @@ from atalanta.tools.extract import api
 from atalanta.tools.extract.network import Network
 from atalanta.tools.extract.tensors import TensorFile
 
+TORCH_MODULES = ("network", "samples", "pipeline", "quantise", "graph", "layers", "hooks", "vision",
+                 "torchvision_models", "efficientnet")  # fmt: skip
+
 
 def tiny() -> Network:
     """A classifier of two layers."""
@@ -76,6 +79,9 @@ def test_json_and_choice(tmp_path: Path) -> None:
         "atalanta extract tiny -o tiny.npz --bits 5 --per-tensor --keep coffee,cell "
         "--only 'weights.*,activations.003'"
     )
+    assert (
+        run(*said["provenance"]["command"].replace("'", "").split()[2:], "-o", out, "--json").exit_code == 0
+    )
 
 
 def test_own_images(tmp_path: Path) -> None:
@@ -95,7 +101,10 @@ def test_own_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nope", "-o", "x.npz"), "model must be one of efficientnet_lite0, tiny, not 'nope'"),
+        (("nope", "-o", "x.npz"), ".npz, .npy, .safetensors) or one of efficientnet_lite0, tiny, alexnet, "),
+        (("tiny", "-o", "x.npz", "--mean", "1,b", "--std", "1"), "must be one number or three"),
+        (("x.onnx", "-o", "x.npz", "--mean", "1,2", "--std", "1"), "mean and std must be 1 or 3 numbers"),
+        (("tiny", "-o", "x.npz", "--random-weights"), "the option random_weights means nothing for tiny"),
         (("tiny", "-o", "nowhere/x.npz"), "cannot write nowhere/x.npz: No such file or directory"),
         (("tiny", "-o", "."), "cannot write .: Is a directory"),
         (("tiny", "-o", "x.npz", "--images", "nowhere"), "nowhere is not a folder"),
@@ -120,15 +129,17 @@ def test_errors(
 @pytest.mark.parametrize("package", ["torch", "efficientnet_lite_pytorch"])
 def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     for name in [n for n in sys.modules if n.startswith("atalanta.tools.extract.")]:
-        if name.rpartition(".")[2] in ("network", "pipeline", "quantise", "graph", "layers", "efficientnet"):
+        if name.rpartition(".")[2] in TORCH_MODULES:
             monkeypatch.delitem(sys.modules, name)
+            monkeypatch.delattr(name)
     monkeypatch.setitem(sys.modules, package, None)
     result = run("efficientnet_lite0", "-o", tmp_path / "x.npz")
     assert result.exit_code == 2
     assert "pip install 'atalanta[models]'" in result.stderr
 
 
-def test_help_names_models_and_shows_examples() -> None:
+def test_help_and_list() -> None:
+    names = run("--list").stdout.split()
+    assert {"efficientnet_lite0", "tiny", "resnet18", "quantized_resnet50"} <= set(names)
     result = run("--help")
-    assert "MODEL is one of efficientnet_lite0" in result.stdout
     assert "atalanta extract efficientnet_lite0 -o lite0.npz" in result.stdout

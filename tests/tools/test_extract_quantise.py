@@ -20,6 +20,9 @@ from atalanta.tools.extract.pipeline import Sample, extract_module
 from atalanta.tools.extract.quantise import Scheme
 from atalanta.tools.extract.tensors import TensorFile
 
+# torch tells once a process that it copies the input of such a convolution
+SAME_PADDING = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+
 MAKES: dict[str, Callable[[], nn.Module]] = {
     "plain": lambda: nn.Conv2d(3, 5, 3),
     "no bias": lambda: nn.Conv2d(3, 5, 3, bias=False),
@@ -58,7 +61,7 @@ def run(
     return extract_module(module, inputs, out, scheme=Scheme(**scheme), provenance=Provenance())
 
 
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")  # torch copies, we do not mind
+@SAME_PADDING
 @pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
 @pytest.mark.parametrize("scheme", [{}, {"bits": 4}, {"bits": 2}, {"per_channel": False}], ids=str)
 def test_integers_agree_with_numpy(
@@ -76,6 +79,7 @@ def test_integers_agree_with_numpy(
     assert {info.bits for info in file.tensors.values()} == {bits}
 
 
+@SAME_PADDING
 @pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
 def test_eight_bits_come_close_to_the_float_network(make: Callable[[], nn.Module], tmp_path: Path) -> None:
     module = seeded(make)

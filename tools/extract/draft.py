@@ -55,7 +55,7 @@ class Draft:
         self._output = output
         self._images = tuple(name for name in images if not keep or name in keep)
         self._only = tuple(only)
-        self._weights: dict[str, tuple[TensorInfo, Callable[[], Array]]] = {}
+        self._given: dict[str, tuple[TensorInfo, Callable[[], Array]]] = {}
         self._activations: dict[str, TensorInfo] = {}
         try:
             self._folder = tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.")
@@ -70,13 +70,17 @@ class Draft:
     ) -> None:
         self._folder.cleanup()
 
-    def weight(self, info: TensorInfo, values: Callable[[], Array]) -> None:
-        """Declare weights. values: called when they are written."""
-        self._weights[info.key] = info, values
+    def given(self, info: TensorInfo, values: Callable[[], Array]) -> None:
+        """Declare a tensor that is there as a whole, such as weights. values: called when it is written."""
+        self._given[info.key] = info, values
 
     def activation(self, info: TensorInfo) -> None:
-        """Declare an activation; `add` brings its values."""
+        """Declare an activation that comes image by image; `add` brings its values."""
         self._activations[info.key] = info
+
+    def drop_activations(self) -> None:
+        """Take back all activations that were declared: there is no input to run on."""
+        self._activations.clear()
 
     def add(self, key: str, image: str, values: Array) -> None:
         """An activation of one image: dtype and all axes but the first alike for all images."""
@@ -90,7 +94,7 @@ class Draft:
 
     def check(self) -> None:
         """InputError if `only` asks for something that has not been declared."""
-        declared = (*self._weights, *self._activations)
+        declared = (*self._given, *self._activations)
         for pattern in self._only:
             if not any(fnmatchcase(key, pattern) for key in declared):
                 raise InputError(f"there is no tensor {pattern}; there are {', '.join(declared)}")
@@ -104,8 +108,11 @@ class Draft:
     ) -> TensorFile:
         """Write the file and open it. Of `layers`, those with a tensor in the file. Raises InputError."""
         self.check()
-        infos = [info for info, _ in self._weights.values() if self._wanted(info.key)]
+        infos = [info for info, _ in self._given.values() if self._wanted(info.key)]
         infos += [info for info in self._activations.values() if self._wanted(info.key)]
+        if not infos:
+            reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+            raise InputError(f"there is no tensor of integers to write ({reasons or 'nothing is there'})")
         written = {info.key for info in infos}
         write_tensors(
             self._output,
@@ -117,8 +124,8 @@ class Draft:
         return TensorFile.open(self._output)
 
     def _filled(self, info: TensorInfo) -> tuple[TensorInfo, Array]:
-        if info.kind == "weight":
-            return info, self._weights[info.key][1]()
+        if info.key in self._given:
+            return info, self._given[info.key][1]()
         values = np.fromfile(self._file(info.key), info.dtype).reshape(-1, *info.shape[1:])
         return replace(info, images=self._images), values
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from atalanta.tools.extract.extras import extra
-from atalanta.tools.extract.network import Network, file_hash
+from atalanta.tools.extract.network import Network
+from atalanta.tools.extract.versions import file_hash
 
 
 def efficientnet_lite0() -> Network:

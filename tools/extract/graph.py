@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from atalanta.golden.errors import InputError
+from atalanta.tools.extract.catalog import unique
 
 aten = torch.ops.aten
 
@@ -223,8 +224,7 @@ def _layers(graph: fx.Graph, constants: dict[fx.Node, Any]) -> Iterator[Layer]:
             fused[node] = user
         weight = integer_weight(node, constants)
         name = _name(node, weight)
-        if name in taken:
-            name = next(f"{name}_{i}" for i in range(2, len(taken) + 3) if f"{name}_{i}" not in taken)
+        name = unique(name, taken)
         taken.add(name)
         needed = (n for n in operator_of(node).all_input_nodes)
         sources = dict.fromkeys(site for n in needed for site in _sources(n, constants))

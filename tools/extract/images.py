@@ -1,5 +1,6 @@
 """Photos for a network to look at: a folder of the user's, or those inside scikit-image and scikit-learn."""
 
+import hashlib
 import importlib.util
 import os
 import warnings
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from atalanta.golden.errors import InputError
 from atalanta.tools.extract.extras import extra
+from atalanta.tools.extract.info import ImageInfo
 
 Pixels = NDArray[np.uint8]
 
@@ -50,6 +52,11 @@ class Photo:
     source: str
     licence: str
     pixels: Pixels
+
+    def info(self, fitted: Pixels) -> ImageInfo:
+        """What goes on record. fitted: the picture as a network is shown it."""
+        sha256 = hashlib.sha256(fitted.tobytes()).hexdigest()
+        return ImageInfo(name=self.name, source=self.source, licence=self.licence, sha256=sha256)
 
 
 def sample_photos() -> list[Photo]:

@@ -53,7 +53,7 @@ class LayerInfo:
     kind: its operator: conv2d, linear, add, ...
     macs: multiply-accumulates for one image.
     weight: key of its weights, empty if it has none.
-    inputs: keys of the activations it reads.
+    inputs: keys of the activations it reads, whole or in part, and in any order.
     output: key of the activation it makes, empty if that is not in the file's numbering.
     clamp: real bounds (low, high) of a function fused behind it, only (low,) for ReLU; empty if none.
     kernel, stride, dilation: per spatial axis; empty unless it is a convolution.

@@ -1,15 +1,12 @@
 """A float network with its weights, and what it wants to see."""
 
-import hashlib
-import importlib.metadata
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from atalanta.tools.extract.images import Pixels, fit
+from atalanta.tools.extract.images import CROP, Pixels, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +14,10 @@ class Network:
     """A classifier of images, ready to run.
 
     size: height and width of its input.
+    crop: share of a picture's shorter side that it is to see.
     mean, std: of pixels 0..255, per channel; the network sees (pixel - mean) / std, NCHW.
     source, licence, weights_sha256, packages: for the provenance; packages are those it came from.
+    quantiser, engine: of a network that is quantised already, how, and torch's engine to run it on.
     """
 
     name: str
@@ -30,23 +29,15 @@ class Network:
     licence: str
     weights_sha256: str
     packages: tuple[str, ...]
+    crop: float = CROP
+    quantiser: str = ""
+    engine: str = ""
 
     def fit(self, pixels: Pixels) -> Pixels:
         """A picture of any size, cut and resized to what the network takes."""
-        return fit(pixels, self.size)
+        return fit(pixels, self.size, self.crop)
 
     def input(self, fitted: Pixels) -> Tensor:
         """float32, shape (1, 3, height, width)."""
         real = (fitted.astype(np.float64) - self.mean) / self.std
         return torch.from_numpy(real.astype(np.float32).transpose(2, 0, 1)[None].copy())
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """The installed version of each package."""
-    return {package: importlib.metadata.version(package) for package in packages}

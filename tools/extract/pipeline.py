@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor, fx, nn
@@ -12,18 +11,11 @@ from torch.export import ExportedProgram
 from atalanta.golden.errors import InputError
 from atalanta.tools.extract.draft import Draft, Progress, silent, steps
 from atalanta.tools.extract.graph import Graph, clamp_of, kind_of, trace
-from atalanta.tools.extract.info import ImageInfo, LayerInfo, Provenance, Skipped, TensorInfo
+from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo
 from atalanta.tools.extract.layers import layouts, macs, weight_layout, windows
 from atalanta.tools.extract.quantise import Calibration, Quantised, Scheme, Steps
+from atalanta.tools.extract.samples import Sample, top1
 from atalanta.tools.extract.tensors import TensorFile
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One input: what the network is given, and what to call it."""
-
-    info: ImageInfo
-    inputs: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ def extract_module(
         graph = trace(module, samples[0].inputs)
         keys = Keys.of(graph)
         calibration = Calibration(graph, scheme)
-        seen_float = [_top1(calibration.observe(s.inputs)) for s in steps("calibrate", samples, progress)]
+        seen_float = [top1(calibration.observe(s.inputs)) for s in steps("calibrate", samples, progress)]
         network = calibration.quantised()
         _declare(draft, network, keys, scheme)
         draft.check()
@@ -77,7 +69,8 @@ def extract_module(
             def record(site: fx.Node, codes: Tensor, image: str = sample.info.name) -> None:
                 draft.add(keys.activations[site], image, codes.numpy())
 
-            seen.append(_top1(network.run(sample.inputs, record)))
+            result = network.run(sample.inputs, record)
+            seen.append(top1(result.codes if isinstance(result, Steps) else result))
         images = (
             replace(s.info, top1=q, top1_float=f) for s, q, f in zip(samples, seen, seen_float, strict=True)
         )
@@ -97,14 +90,6 @@ def _check(samples: Sequence[Sample]) -> None:
         if [tuple(x.shape) for x in sample.inputs] != shapes:
             got = [tuple(x.shape) for x in sample.inputs]
             raise InputError(f"{sample.info.name} has the shape {got}, {samples[0].info.name} has {shapes}")
-
-
-def _top1(output: Any) -> int | None:
-    """The class a network sees, if what it returns is one score a class for one image."""
-    scores = output.codes if isinstance(output, Steps) else output
-    if isinstance(scores, Tensor) and scores.dim() == 2 and scores.shape[0] == 1 < scores.shape[1]:
-        return int(scores.argmax())
-    return None
 
 
 def _declare(draft: Draft, network: Quantised, keys: Keys, scheme: Scheme) -> None:
@@ -127,7 +112,7 @@ def _declare(draft: Draft, network: Quantised, keys: Keys, scheme: Scheme) -> No
             zero_point=(0,) * len(weight.scale),
             axis=0 if len(weight.scale) > 1 else None,
         )
-        draft.weight(info, lambda codes=weight.codes: codes.numpy().astype(np.int8))  # type: ignore[misc]
+        draft.given(info, lambda codes=weight.codes: codes.numpy().astype(np.int8))  # type: ignore[misc]
     names = dict.fromkeys(graph.inputs, "input") | {layer.site: layer.name for layer in graph.layers}
     layout = layouts(graph)
     for index, (site, key) in enumerate(keys.activations.items()):

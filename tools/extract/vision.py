@@ -10,6 +10,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from atalanta.tools.extract.extras import extra
+
 SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -19,11 +21,13 @@ _declared: list[Any] = []
 
 
 def torchvision() -> ModuleType:
-    """The package torchvision, imported. Raises ImportError if it is not installed."""
+    """The package torchvision, imported. Raises MissingExtraError if it is not installed."""
     import torch
 
     try:
         return importlib.import_module("torchvision")
+    except ModuleNotFoundError as error:
+        raise extra("models", "torchvision") from error
     except RuntimeError as error:
         if "operator torchvision::nms does not exist" not in str(error):
             raise
