@@ -5,10 +5,21 @@
 
 #include "common.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace atalanta {
 namespace {
 
 std::atomic<unsigned> limit{16};
+
+#if defined(__x86_64__)
+bool has_lzcnt() {  // not every compiler's __builtin_cpu_supports knows it
+  unsigned a, b, c = 0, d;
+  return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+}
+#endif
 
 unsigned detect() {
 #if defined(__x86_64__)
@@ -20,7 +31,7 @@ unsigned detect() {
     return 16;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-      __builtin_cpu_supports("lzcnt")) {
+      has_lzcnt()) {
     return 8;
   }
 #endif
