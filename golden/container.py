@@ -8,7 +8,6 @@ Segments are coded side by side on threads; the result does not depend on how ma
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -241,15 +240,14 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
         raise StreamError(ErrorCode.LENGTH, f"{len(view) - end} bytes after the end at byte {end}")
     if len(found) == 1:
         return found[0].values(view, engine=engine).reshape(shape)
-    # What headers claim is not allocated at once: memory grows with the values that are really there.
-    out = bytearray()
-    run = partial(_values, view, engine)
-    most = max(s.header.count for s in found)
-    for values in in_order(run, found, workers(threads, len(found), WORK_BYTES * most, len(view))):
-        out += values.data
-    dtype = dtype_of(found[0].header.signed, found[0].header.wide)
-    return np.frombuffer(out, dtype).reshape(shape)
+    counts = [s.header.count for s in found]
+    ends = np.cumsum(counts).tolist()
+    out = np.empty(ends[-1], dtype_of(found[0].header.signed, found[0].header.wide))
 
+    def run(i: int) -> None:
+        out[ends[i] - counts[i] : ends[i]] = found[i].values(view, engine=engine)
 
-def _values(view: memoryview, engine: str, segment: Segment) -> Array:
-    return segment.values(view, engine=engine)
+    at_work = workers(threads, len(found), WORK_BYTES * max(counts), len(view))
+    for _ in in_order(run, range(len(found)), at_work):
+        pass
+    return out.reshape(shape)
