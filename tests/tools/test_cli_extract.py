@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -106,7 +107,7 @@ def test_own_images(tmp_path: Path) -> None:
         (("x.onnx", "-o", "x.npz", "--mean", "1,2", "--std", "1"), "mean and std must be 1 or 3 numbers"),
         (("tiny", "-o", "x.npz", "--random-weights"), "the option random_weights means nothing for tiny"),
         (("tiny", "-o", "nowhere/x.npz"), "cannot write nowhere/x.npz: No such file or directory"),
-        (("tiny", "-o", "."), "cannot write .: Is a directory"),
+        (("tiny", "-o", "x.npy"), "cannot write x.npy: a file of tensors is named .npz or .safetensors"),
         (("tiny", "-o", "x.npz", "--images", "nowhere"), "nowhere is not a folder"),
         (("tiny", "-o", "x.npz", "--keep", "dog"), "there is no image dog; there are astronaut, brick, "),
         (("tiny", "-o", "x.npz", "--only", "weights.9"), "there is no tensor weights.9; there are "),
@@ -143,3 +144,11 @@ def test_help_and_list() -> None:
     assert {"efficientnet_lite0", "tiny", "resnet18", "quantized_resnet50"} <= set(names)
     result = run("--help")
     assert "atalanta extract efficientnet_lite0 -o lite0.npz" in result.stdout
+
+
+def test_what_is_skipped_is_shown(tmp_path: Path) -> None:
+    many = {f"[real] {i}": np.ones(2) for i in range(11)}
+    np.savez(tmp_path / "x.npz", **many, weights=np.ones(2, np.int8))  # type: ignore[arg-type]
+    lines = run(tmp_path / "x.npz", "-o", tmp_path / "y.npz").stdout.splitlines()
+    assert "skipped [real] 0: dtype must be one of int8, uint8, int16, uint16, not float64" in lines
+    assert lines[-1] == "... and 3 more; the file and --json list them all"

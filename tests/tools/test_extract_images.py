@@ -120,3 +120,16 @@ def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch, packag
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"pip install 'atalanta\[models\]'"):
         sample_photos()
+
+
+def test_cifar10(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    pictures = rng.integers(0, 256, (12, 32, 32, 3), np.uint8)
+    records = [bytes([i]) + picture.transpose(2, 0, 1).tobytes() for i, picture in enumerate(pictures)]
+    (tmp_path / "test_batch.bin").write_bytes(b"".join(records))
+    photos = folder_photos(tmp_path)
+    assert [p.name for p in photos] == [f"test_batch.{i}" for i in range(10)]
+    np.testing.assert_array_equal([p.pixels for p in photos], pictures[:10])
+    (tmp_path / "test_batch.bin").write_bytes(b"".join(records[:9]))
+    with pytest.raises(InputError, match=r"test_batch\.bin does not hold 10 images of CIFAR-10"):
+        folder_photos(tmp_path)

@@ -301,6 +301,8 @@ def test_a_failed_write_leaves_nothing_and_spoils_nothing(file: Path) -> None:
 def test_unwritable(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*nowhere/x\.npz: No such file or directory"):
         write_tensors(tmp_path / "nowhere" / "x.npz", arrays(), provenance=PROVENANCE)
+    with pytest.raises(InputError, match=r"cannot write .*x\.npy: a file of tensors is named"):
+        write_tensors(tmp_path / "x.npy", arrays(), provenance=PROVENANCE)
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(InputError, match=r"cannot write .*folder\.npz: Is a directory"):
         write_tensors(tmp_path / "folder.npz", arrays(), provenance=PROVENANCE)

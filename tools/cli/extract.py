@@ -28,6 +28,8 @@ Examples:
   atalanta extract detector.onnx -o detector.npz --mean 0 --std 255
 """
 
+SKIPPED_SHOWN = 8
+
 
 class Failure(click.ClickException):
     """What the user gave cannot be used: one line, exit status 2."""
@@ -153,24 +155,24 @@ def _summary(file: TensorFile) -> dict[str, object]:
 
 
 def _show(file: TensorFile) -> None:
-    console = Console(highlight=False)
-    table = Table("", "tensors", "values", "bits", title=f"{file.provenance.model} → {file.path}")
-    table.title_justify = "left"
+    table = Table("", "tensors", "values", "bits")
     for column in table.columns[1:]:
         column.justify = "right"
     for kind, name in (("weight", "weights"), ("activation", "activations")):
         infos = [info for info in file.tensors.values() if info.kind == kind]
         bits = ", ".join(map(str, sorted({info.bits for info in infos})))
         table.add_row(name, f"{len(infos)}", f"{sum(info.size for info in infos):,}", bits)
-    console.print(table)
+    click.echo(f"{file.provenance.model} → {file.path}, {file.path.stat().st_size:,} bytes")
+    Console().print(table)
     if file.layers:
         macs = sum(layer.macs for layer in file.layers)
-        console.print(f"{len(file.layers)} layers, {macs:,} multiply-accumulates an image")
+        click.echo(f"{len(file.layers)} layers, {macs:,} multiply-accumulates an image")
     if file.provenance.quantiser:
-        console.print(file.provenance.quantiser)
+        click.echo(file.provenance.quantiser)
     agree, of = file.provenance.top1_agreement
     if of:
-        console.print(f"top-1 class as in the float network on {agree} of {of} images")
-    for skipped in file.skipped:
-        console.print(f"skipped {skipped.name}: {skipped.reason}")
-    console.print(f"{file.path.stat().st_size:,} bytes")
+        click.echo(f"top-1 class as in the float network on {agree} of {of} images")
+    for skipped in file.skipped[:SKIPPED_SHOWN]:
+        click.echo(f"skipped {skipped.name}: {skipped.reason}")
+    if len(file.skipped) > SKIPPED_SHOWN:
+        click.echo(f"... and {len(file.skipped) - SKIPPED_SHOWN} more; the file and --json list them all")

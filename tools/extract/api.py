@@ -83,7 +83,7 @@ def extract_torch(
     """Write weights and activations of a network of your own.
 
     module: a float network, which is quantised over the inputs as named networks are; or one that torch.ao
-        has quantised, which is taken as it is.
+        has quantised, which is taken as it is. It is left in evaluation mode.
     inputs: what the network is called with, each by a name of your choice.
     provenance: where the network comes from, if that is to be on record.
     output, only, progress: as for `extract`.

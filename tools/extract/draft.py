@@ -13,7 +13,7 @@ import numpy as np
 from atalanta.golden.errors import InputError
 from atalanta.golden.values import Array
 from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo
-from atalanta.tools.extract.tensors import TensorFile, write_tensors
+from atalanta.tools.extract.tensors import TensorFile, check_output, write_tensors
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -50,8 +50,7 @@ class Draft:
         for name in keep:
             if name not in images:
                 raise InputError(f"there is no image {name}; there are {', '.join(images)}")
-        if output.is_dir():
-            raise InputError(f"cannot write {output}: Is a directory")
+        check_output(output)
         self._output = output
         self._images = tuple(name for name in images if not keep or name in keep)
         self._only = tuple(only)

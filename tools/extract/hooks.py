@@ -23,9 +23,9 @@ from atalanta.golden.values import Array
 from atalanta.tools.extract.catalog import unique
 from atalanta.tools.extract.draft import Draft, Progress, silent, steps
 from atalanta.tools.extract.graph import VIEWS
-from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo
+from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo, top1
 from atalanta.tools.extract.layers import weight_layout
-from atalanta.tools.extract.samples import Sample, top1
+from atalanta.tools.extract.samples import Sample
 from atalanta.tools.extract.tensors import TensorFile
 
 HALF = 128

@@ -17,6 +17,8 @@ from atalanta.tools.extract.info import ImageInfo
 Pixels = NDArray[np.uint8]
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+CIFAR10 = "test_batch.bin"
+"""The file of test images in CIFAR-10's binary version."""
 CROP = 0.875
 """Share of the shorter side that the network sees, as in the evaluation of ImageNet networks (224/256)."""
 
@@ -71,14 +73,36 @@ def sample_photos() -> list[Photo]:
 
 
 def folder_photos(folder: str | os.PathLike[str]) -> list[Photo]:
-    """Every image of a folder, by name. Raises InputError if there is none or one cannot be read."""
+    """Every image of a folder, by name, or the first ten test images of CIFAR-10's binary version.
+
+    Raises InputError if there is none or one cannot be read.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
+    if (folder / CIFAR10).is_file():
+        return cifar10_photos(folder / CIFAR10)
     files = sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
     if not files:
         raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
     return [Photo(f.name, f"{folder.name}/{f.name}", "", read_image(f)) for f in files]
+
+
+def cifar10_photos(path: Path, count: int = 10) -> list[Photo]:
+    """The first images of a batch of CIFAR-10's binary version: a label, then 32x32 red, green and blue.
+
+    Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version". Raises InputError.
+    """
+    record = 1 + 3 * 32 * 32
+    try:
+        with path.open("rb") as stream:
+            data = np.frombuffer(stream.read(count * record), np.uint8)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if data.size != count * record:
+        raise InputError(f"{path} does not hold {count} images of CIFAR-10")
+    pictures = data.reshape(count, record)[:, 1:].reshape(count, 3, 32, 32).transpose(0, 2, 3, 1)
+    return [Photo(f"{path.stem}.{i}", path.name, "", np.ascontiguousarray(p)) for i, p in enumerate(pictures)]
 
 
 def read_image(path: Path) -> Pixels:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["weight", "activation"]
 
@@ -91,6 +91,13 @@ class ImageInfo:
     sha256: str = ""
     top1: int | None = None
     top1_float: int | None = None
+
+
+def top1(scores: Any) -> int | None:
+    """The class a network sees, if what it returns (of NumPy or torch) is one score a class for one image."""
+    if getattr(scores, "ndim", 0) == 2 and scores.shape[0] == 1 < scores.shape[1]:
+        return int(scores.argmax())
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

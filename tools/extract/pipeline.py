@@ -11,10 +11,10 @@ from torch.export import ExportedProgram
 from atalanta.golden.errors import InputError
 from atalanta.tools.extract.draft import Draft, Progress, silent, steps
 from atalanta.tools.extract.graph import Graph, clamp_of, kind_of, trace
-from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo
+from atalanta.tools.extract.info import LayerInfo, Provenance, Skipped, TensorInfo, top1
 from atalanta.tools.extract.layers import layouts, macs, weight_layout, windows
 from atalanta.tools.extract.quantise import Calibration, Quantised, Scheme, Steps
-from atalanta.tools.extract.samples import Sample, top1
+from atalanta.tools.extract.samples import Sample
 from atalanta.tools.extract.tensors import TensorFile
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "Skipped",
     "TensorFile",
     "TensorInfo",
+    "check_output",
     "tensor_hash",
     "write_tensors",
 ]
@@ -121,6 +122,14 @@ def tensor_hash(array: NDArray[Any]) -> str:
     return hashlib.sha256(little.data if little.size else b"").hexdigest()
 
 
+def check_output(path: Path) -> None:
+    """InputError if no file of tensors can have that name."""
+    if path.suffix not in (".npz", ".safetensors"):
+        raise InputError(f"cannot write {path}: a file of tensors is named .npz or .safetensors")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: Is a directory")
+
+
 def write_tensors(
     path: str | os.PathLike[str],
     tensors: Iterable[tuple[TensorInfo, Array]],
@@ -131,11 +140,12 @@ def write_tensors(
 ) -> None:
     """Write a file of tensors, all or nothing: it takes its name only when it is complete.
 
-    path: ends in `.safetensors` for that format; all else is `.npz`.
+    path: a `.npz` or `.safetensors`.
     tensors: taken one at a time; dtype, shape and hash of each are filled in from its array.
     Raises InputError if the file cannot be written.
     """
     path = Path(path)
+    check_output(path)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

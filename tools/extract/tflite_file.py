@@ -21,7 +21,7 @@ from atalanta.tools.extract.catalog import Catalog, unique
 from atalanta.tools.extract.draft import Draft, Progress, silent, steps
 from atalanta.tools.extract.feeds import SYMMETRIC, Feed, Normalise
 from atalanta.tools.extract.images import Photo
-from atalanta.tools.extract.info import ImageInfo, LayerInfo, Provenance, TensorInfo
+from atalanta.tools.extract.info import ImageInfo, LayerInfo, Provenance, TensorInfo, top1
 from atalanta.tools.extract.tensors import TensorFile
 
 VIEWS = ("reshape", "squeeze", "expand_dims")
@@ -351,9 +351,7 @@ def _run(
             interpreter.invoke()
             for key, i in owners.items():
                 draft.add(key, photo.name, interpreter.get_tensor(i))
-            scores = interpreter.get_tensor(model.outputs[0])
-            classifier = scores.ndim == 2 and scores.shape[0] == 1 < scores.shape[1]
-            images.append(replace(image, top1=int(scores.argmax()) if classifier else None))
+            images.append(replace(image, top1=top1(interpreter.get_tensor(model.outputs[0]))))
     except (ValueError, RuntimeError) as error:
         raise InputError(f"TFLite cannot run {path}: {' '.join(str(error).split())}") from error
     return images
