@@ -9,7 +9,7 @@ import pytest
 import torch
 from integer_layers import output_codes
 from torch import Tensor, nn
-from torch.export import ExportedProgram, export
+from torch.export import Dim, ExportedProgram, export
 from torch.utils.flop_counter import FlopCounterMode
 
 from atalanta.golden.errors import InputError, ParameterError
@@ -164,6 +164,31 @@ def test_exported_program(tmp_path: Path, decomposed: bool) -> None:
     same = run(module, tmp_path)
     for key in same.tensors:
         np.testing.assert_array_equal(file.read(key), same.read(key))
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_exported_program_with_open_dimensions(tmp_path: Path) -> None:
+    module = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()))
+    dims = {0: Dim("batch", min=1, max=8), 2: Dim("height", min=4, max=64)}
+    program = export(module, (torch.zeros(2, 3, 16, 8),), dynamic_shapes=(dims,))
+    file, same = run(program, tmp_path), run(module, tmp_path)
+    assert file.tensors["activations.001"].shape == (3, 4, 7, 6)
+    assert [layer.macs for layer in file.layers] == [layer.macs for layer in same.layers] == [4 * 7 * 6 * 27]
+
+
+def test_a_bias_fits_where_weights_are_next_to_nothing(tmp_path: Path) -> None:
+    module = seeded(lambda: nn.Conv2d(3, 4, 1))
+    with torch.no_grad():
+        module.weight[1] *= 1e-12  # type: ignore[operator, index]
+        module.bias[1] = 5  # type: ignore[operator, index]
+    for per_channel in (True, False):
+        file = run(module, tmp_path, per_channel=per_channel)
+        (layer,) = file.layers
+        assert max(map(abs, layer.bias)) <= 1 << 30
+        np.testing.assert_array_equal(output_codes(file, layer), file.read(layer.output))
+        target = file.tensors[layer.output]
+        real = (file.read(layer.output)[:, 1].astype(float) - target.zero_point[0]) * target.scale[0]
+        np.testing.assert_allclose(real, 5, atol=target.scale[0])
 
 
 def test_attention_and_sequences(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ VIEWS = PADS | {
     aten.permute.default, aten.transpose.int, aten.t.default, aten.squeeze.default, aten.squeeze.dim,
     aten.squeeze.dims, aten.unsqueeze.default, aten.expand.default, aten.alias.default, aten.clone.default,
     aten.contiguous.default, aten.detach.default, aten.dropout.default, aten.slice.Tensor, aten.roll.default,
+    aten.flip.default, aten.repeat.default, aten.pixel_shuffle.default,
     aten.select.int, aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.unbind.int,
 }  # fmt: skip
 """What only reorders, repeats or drops values, or adds zeros: the codes stay what they are."""
@@ -133,6 +134,8 @@ def _export(module: nn.Module | ExportedProgram, inputs: Sequence[Tensor]) -> fx
         try:
             if isinstance(module, nn.Module):
                 module = torch.export.export(module.eval(), tuple(inputs), strict=False)
+            elif module.range_constraints:  # some dimensions are open: here they are those of the inputs
+                module = torch.export.export(module.module(), tuple(inputs), strict=False)
             traced = module.run_decompositions({}).module()
         except RuntimeError as error:
             reason = str(error).strip().partition("\n")[0]

@@ -8,7 +8,9 @@ integer hardware:
     sum = Σ (x - x_zero) · w + bias              an integer, the bias in units of x_scale · w_scale
     y   = clamp(round(activation(sum · (x_scale · w_scale)) / y_scale) + y_zero)    round half to even
 
-Sums are exact (integers in float64), and operators without weights compute on real values in float64
+A channel whose weights are all but zero gets a scale so large that its bias needs no more than 31 bits, as
+in TensorFlow Lite; so bias and sum are 32-bit integers for up to 33,000 products of 8 bits. Sums are exact
+(integers in float64), and operators without weights compute on real values in float64
 before their result is rounded; calibration, too, runs in float64. So the codes do not depend on the
 machine, as those of float32 and of most int8 kernels do.
 """
@@ -25,6 +27,8 @@ from atalanta.golden.errors import InputError, require
 from atalanta.tools.extract.graph import POOLS, Graph, arguments, doubled, is_view
 
 Record = Callable[[fx.Node, Tensor], None]
+BIAS_TOP = 1 << 30
+"""Largest bias; the sum of products may take the other half of an int32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,14 +140,21 @@ class Calibration(fx.Interpreter):
         for layer in graph.layers:
             pooled = layer.node.target in POOLS
             affine[layer.site] = affine[layer.sources[0]] if pooled else self._affine(layer.site)
+        owners = [(layer, layer.weight) for layer in graph.layers if layer.weight is not None]
+        units = {layer: affine[layer.sources[0]].scale for layer, _ in owners}
+        biases = {layer: graph.constants.get(arguments(layer.node)["bias"]) for layer, _ in owners}
+        floors: dict[fx.Node, Tensor] = {}  # weights may serve several layers
+        for layer, weight in owners:
+            bias = biases[layer]
+            if bias is not None:
+                least = bias.abs() / (units[layer] * BIAS_TOP)
+                floors[weight] = torch.maximum(least, floors.get(weight, least))
         weights = {}
-        for layer in graph.layers:
-            if layer.weight is not None:
-                bias = graph.constants.get(arguments(layer.node)["bias"])
-                input_scale = affine[layer.sources[0]].scale
-                weights[layer.node] = quantise_weight(
-                    graph.constants[layer.weight], bias, input_scale, scheme
-                )
+        for layer, weight in owners:
+            codes, scale = quantise_weight(graph.constants[weight], floors.get(weight), scheme)
+            bias = biases[layer]
+            bias = None if bias is None else bias.div(units[layer] * scale).round()
+            weights[layer.node] = Weight(codes, scale, bias)
         return Quantised(graph, affine, weights)
 
     def _affine(self, site: fx.Node) -> Affine:
@@ -151,8 +162,11 @@ class Calibration(fx.Interpreter):
         return Affine(float(scale), int(zero), self._scheme.top)
 
 
-def quantise_weight(weight: Tensor, bias: Tensor | None, input_scale: float, scheme: Scheme) -> Weight:
-    """Integers for the weights and bias of one layer. weight: output channels along axis 0."""
+def quantise_weight(weight: Tensor, floor: Tensor | None, scheme: Scheme) -> tuple[Tensor, Tensor]:
+    """Codes of weights, integers in float64, and their scales, one in all or one per output channel.
+
+    weight: output channels along axis 0. floor: the least scale of every channel.
+    """
     ends = {"dtype": torch.qint8, "quant_min": -scheme.weight_top, "quant_max": scheme.weight_top}
     observer = (
         PerChannelMinMaxObserver(ch_axis=0, qscheme=torch.per_channel_symmetric, **ends)
@@ -161,9 +175,10 @@ def quantise_weight(weight: Tensor, bias: Tensor | None, input_scale: float, sch
     )
     observer(weight.float())
     scale = observer.calculate_qparams()[0].double()
+    if floor is not None:
+        scale = torch.maximum(scale, floor if scheme.per_channel else floor.max())
     codes = weight.div(scale.reshape(-1, *[1] * (weight.dim() - 1))).round()
-    codes = codes.clamp(-scheme.weight_top, scheme.weight_top)
-    return Weight(codes, scale, None if bias is None else bias.div(input_scale * scale).round())
+    return codes.clamp(-scheme.weight_top, scheme.weight_top), scale
 
 
 class Quantised:
