@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
-from atalanta.golden.format import BLOCK_BYTES, Record, round_up
+from atalanta.golden.format import Record
 from atalanta.golden.header import Header
-from atalanta.golden.lanes import Schedule
+from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.values import Codes, Mapping
 
 
@@ -24,7 +24,7 @@ class Body:
     """What a codec makes of a segment.
 
     params: values for the codec's record in the base header.
-    sections: bytes for the header after the base; the container pads them to whole blocks.
+    sections: bytes for the header after the base.
     payload: the coded values.
     lane_bytes: for the base header; 0 unless the codec has lanes.
     parts: bits of the payload by what they are for; they sum to 8 * len(payload).
@@ -41,7 +41,7 @@ class Body:
     @property
     def nbytes(self) -> int:
         """Bytes that differ between codecs: sections and payload."""
-        return body_bytes(len(self.sections), len(self.payload))
+        return len(self.sections) + len(self.payload)
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,6 @@ class Draft:
 
     nbytes: int
     body: Callable[[], Body]
-
-
-def body_bytes(sections: int, payload: int) -> int:
-    """Bytes that differ between codecs, for sections and payload of that many bytes."""
-    return round_up(sections, BLOCK_BYTES) + payload
 
 
 class Codec(ABC):
@@ -101,7 +96,7 @@ class Codec(ABC):
     @classmethod
     @abstractmethod
     def section_bytes(cls, layout: Any) -> int:
-        """Bytes of the codec's own header sections, whole blocks."""
+        """Bytes of the codec's own header sections."""
 
     @classmethod
     @abstractmethod
@@ -112,6 +107,16 @@ class Codec(ABC):
     def schedule(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule | None:
         """The order of the payload's beats, if the codec has lanes. Raises StreamError."""
         return None
+
+    @classmethod
+    def slot_bits(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Int | None:
+        """Bits that each slot takes, for codecs without lanes that the hardware knows."""
+        return None
+
+    @classmethod
+    def parts(cls, layout: Any, codes: Codes, payload: bytes) -> Dict[str, int]:
+        """Bits of the payload, which holds `codes`, by what they are for; they sum to 8 * len(payload)."""
+        return {"payload": 8 * len(payload)}
 
     @classmethod
     def parse_params(cls, header: Header) -> dict[str, int]:

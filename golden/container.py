@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from atalanta.golden import codecs, header
 from atalanta.golden.codec import CODECS, Body, Codec, codec_named, codec_numbered, where
 from atalanta.golden.engine import AUTO
-from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
-from atalanta.golden.format import BLOCK_BYTES, SEGMENT_MULTIPLE, crc32, padded
+from atalanta.golden.errors import ErrorCode, InputError, ParameterError, StreamError, require
+from atalanta.golden.format import SEGMENT_MULTIPLE, crc32
 from atalanta.golden.header import Header, parse_shape
-from atalanta.golden.lanes import Schedule
+from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.params import MAX_SEGMENT_VALUES
 from atalanta.golden.values import Array, Codes, Mapping, check_array, dtype_of, from_codes, to_codes
@@ -112,9 +112,7 @@ def encode_segments(
         values = flat[start : start + segment_values]
         chosen, body = _smallest(values, bits, signed, coders, schedule)
         shape = start == 0 and array.shape != flat.shape
-        sections = body.sections
-        if shape:
-            sections = padded(sections, BLOCK_BYTES) + header.pack_shape(array.shape)
+        sections = body.sections + (header.pack_shape(array.shape) if shape else b"")
         fields = {
             "codec": chosen.id,
             "bits": bits,
@@ -190,6 +188,21 @@ class Segment:
         payload = self.payload(data)
         return self.codec.schedule(self.layout, payload, self.header.count, engine=engine)
 
+    def slot_bits(self, data: bytes | memoryview, *, engine: str = AUTO) -> Int:
+        """Bits that each slot takes, of a codec without lanes. Raises StreamError."""
+        bits = self.codec.slot_bits(self.layout, self.payload(data), self.header.count, engine=engine)
+        if bits is None:
+            raise ParameterError(f"codec {self.codec.name} has no slots")
+        return bits
+
+    def parts(self, data: bytes | memoryview) -> dict[str, int]:
+        """Bits of the segment by what they are for. Raises StreamError."""
+        payload = self.payload(data)
+        codes = self.codec.decode(self.layout, payload, self.header.count)
+        own = 8 * self.codec.section_bytes(self.layout)
+        header_bits = {"header": 8 * self.header.nbytes - own, "tables": own}
+        return header_bits | dict(self.codec.parts(self.layout, codes, payload))
+
 
 def segments(data: bytes | memoryview, start: int = 0) -> Iterator[Segment]:
     """The segments of the tensor at byte `start`, headers checked, payloads not read.
@@ -224,25 +237,45 @@ def tensor_shape(found: list[Segment]) -> tuple[int, ...]:
     return parse_shape(section, count, where(first.header))
 
 
+def _checked(view: memoryview) -> tuple[list[Segment], StreamError | None]:
+    """The segments whose headers and payloads are whole, and what is wrong behind them, if anything."""
+    found: list[Segment] = []
+    try:
+        for segment in segments(view):
+            segment.payload(view)
+            found.append(segment)
+        tensor_shape(found)
+        end = found[-1].header.end
+        if end != len(view):
+            what = f"{len(view) - end} bytes after the end at byte {end}"
+            raise StreamError(ErrorCode.LENGTH, what)
+    except StreamError as error:
+        return found, error
+    return found, None
+
+
 def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, engine: str = AUTO) -> Array:
     """The tensor, shape and dtype restored. Raises StreamError for any malformed stream.
 
-    Bytes after the tensor's last segment are an error too (LENGTH).
+    Errors come segment by segment: a segment's header, its payload's CRC, its values, then the next
+    segment, as hardware meets them. What concerns the whole (the shape, bytes after the last segment)
+    comes last. Nothing is allocated for values before all headers and CRCs are known to be good.
 
     threads: most threads at work, by default one per processor.
     engine: see golden/engine.py.
     """
-    view = memoryview(data)
-    found = list(segments(view))
-    shape = tensor_shape(found)
-    end = found[-1].header.end
-    if end != len(view):
-        raise StreamError(ErrorCode.LENGTH, f"{len(view) - end} bytes after the end at byte {end}")
-    if len(found) == 1:
-        return found[0].values(view, engine=engine).reshape(shape)
+    view = memoryview(data).cast("B")
+    found, error = _checked(view)
+    if error is not None:
+        for segment in found:  # whose values may be wrong, which would come first
+            segment.values(view, engine=engine)
+        raise error
     counts = [s.header.count for s in found]
     ends = np.cumsum(counts).tolist()
-    out = np.empty(ends[-1], dtype_of(found[0].header.signed, found[0].header.wide))
+    try:
+        out = np.empty(ends[-1], dtype_of(found[0].header.signed, found[0].header.wide))
+    except MemoryError:
+        raise InputError(f"a tensor of {ends[-1]:,} values does not fit into memory") from None
 
     def run(i: int) -> None:
         out[ends[i] - counts[i] : ends[i]] = found[i].values(view, engine=engine)
@@ -250,4 +283,4 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
     at_work = workers(threads, len(found), WORK_BYTES * max(counts), len(view))
     for _ in in_order(run, range(len(found)), at_work):
         pass
-    return out.reshape(shape)
+    return out.reshape(tensor_shape(found))

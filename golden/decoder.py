@@ -3,16 +3,24 @@
 from dataclasses import dataclass, field
 
 from atalanta.golden.errors import require
-from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, WAYS, Precision, check_choice
+from atalanta.golden.params import (
+    BEAT_BYTES,
+    LANE_DEPTH,
+    LANES,
+    WAYS,
+    Precision,
+    ShapeShifterParams,
+    check_choice,
+)
 from atalanta.golden.table import PUBLISHED
 
 AXI_BITS = (64, 128, 256, 512)
 VALUE_BITS = (4, 8, 16)
 ROWS = (8, 16, 32)
-GROUP_VALUES = 16
+GROUP_VALUES = ShapeShifterParams().group
 """Values of the group that the ShapeShifter and raw unpacker puts out per cycle."""
 
-LEAD = 4
+LEAD = ShapeShifterParams().lead
 """Groups by which headers lead in the ShapeShifter streams that the hardware takes."""
 
 UNPACKER_STAGES = 4

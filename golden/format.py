@@ -15,7 +15,7 @@ from functools import cached_property
 VERSION = 1
 MAGIC = int.from_bytes(b"ATL", "little")
 BLOCK_BYTES = 16
-"""A header is a whole number of blocks, so that hardware takes one block at a time."""
+"""Hardware takes a header in blocks of this size, the last one filled up with zeros."""
 
 SEGMENT_MULTIPLE = 64
 """Every segment of a tensor but its last holds a multiple of this many values, so that output words
@@ -106,19 +106,19 @@ BASE = Record(
         Field("magic", 24, 'The letters "ATL".'),
         Field("version", 8, f"Version of this format: {VERSION}."),
         Field("codec", 8, "0 raw, 1 Atalanta, 2 ShapeShifter; 16 and above: software only."),
-        Field("blocks", 8, f"Blocks of {BLOCK_BYTES} bytes in the whole header, these two included."),
+        Field("header_bytes", 12, "Bytes of the whole header."),
         Field("bits", 5, "Width n of a value, 2..16."),
         Field("signed", 1, "The values are signed; see Values."),
         Field("wide", 1, "The array's elements take two bytes (n may still be 8 or less)."),
         Field("more", 1, "Another segment of the same tensor follows."),
         Field("shaped", 1, "A shape section ends the header; without it the array has one dimension."),
-        Field("reserved", 7, RESERVED),
+        Field("reserved", 3, RESERVED),
         Field("params", 32, "Parameters of the codec: one of the records below."),
         Field("count", 32, "Values in this segment, at most 2^24."),
         Field("payload_bytes", 32, "Bytes after the header."),
         Field("lane_bytes", 32, "Atalanta: bytes of the shortest lane. Others: 0."),
         Field("payload_crc", 32, "CRC-32 of the payload."),
-        Field("header_crc", 32, "CRC-32 of the whole header, taken with this field 0."),
+        Field("header_crc", 32, "CRC-32 of the header's blocks, taken with this field 0."),
     ),
 )
 
@@ -171,6 +171,19 @@ WIDE_ROW = Record(
 LANE_LENGTH = Record(
     "lane length",
     (Field("extra_bytes", 16, "Bytes of this lane beyond those of the shortest lane."),),
+)
+
+ARCHIVE_MAGIC = int.from_bytes(b"ATLN", "little")
+ARCHIVE_HEAD = Record(
+    "archive head",
+    (
+        Field("magic", 32, 'The letters "ATLN".'),
+        Field("version", 32, f"Version of this format: {VERSION}."),
+        Field("directory_offset", 64, "Byte at which the directory starts; it ends the file."),
+        Field("directory_bytes", 64, "Bytes of the directory."),
+        Field("directory_crc", 32, "CRC-32 of the directory."),
+        Field("head_crc", 32, "CRC-32 of the head's bytes before this field."),
+    ),
 )
 
 

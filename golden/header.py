@@ -20,7 +20,6 @@ from atalanta.golden.format import (
 )
 from atalanta.golden.params import MAX_BITS, MAX_SEGMENT_VALUES, MIN_BITS
 
-BASE_BLOCKS = BASE.nbytes // BLOCK_BYTES
 MAX_DIMENSIONS = 64
 _CRC_AT = BASE.offsets["header_crc"] // 8
 
@@ -60,11 +59,16 @@ class Header:
 
 
 def pack(fields: Mapping[str, int], sections: bytes) -> bytes:
-    """The header's bytes. fields: those of BASE but magic, version, blocks and header_crc."""
-    blocks = BASE_BLOCKS + len(padded(sections, BLOCK_BYTES)) // BLOCK_BYTES
-    base = dict(fields, magic=MAGIC, version=VERSION, blocks=blocks, header_crc=0)
-    data = BASE.pack(base) + padded(sections, BLOCK_BYTES)
-    return data[:_CRC_AT] + crc32(data).to_bytes(4, "little") + data[_CRC_AT + 4 :]
+    """The header's bytes. fields: those of BASE but magic, version, header_bytes and header_crc."""
+    size = BASE.nbytes + len(sections)
+    base = dict(fields, magic=MAGIC, version=VERSION, header_bytes=size, header_crc=0)
+    data = BASE.pack(base) + sections
+    return data[:_CRC_AT] + _crc(data).to_bytes(4, "little") + data[_CRC_AT + 4 :]
+
+
+def _crc(header: bytes) -> int:
+    """The CRC of a header whose own field is 0."""
+    return crc32(padded(header, BLOCK_BYTES))
 
 
 def parse(data: bytes | memoryview, start: int = 0) -> Header:
@@ -79,11 +83,11 @@ def parse(data: bytes | memoryview, start: int = 0) -> Header:
     base = BASE.unpack(bytes(data[start : start + BASE.nbytes]))
     check(base["magic"] == MAGIC, ErrorCode.MAGIC, f"found {bytes(data[start : start + 3])!r}")
     check(base["version"] == VERSION, ErrorCode.VERSION, f"version {base['version']}")
-    blocks, size = base["blocks"], base["blocks"] * BLOCK_BYTES
-    check(blocks >= BASE_BLOCKS, ErrorCode.HEADER, f"blocks {blocks}")
+    size = base["header_bytes"]
+    check(size >= BASE.nbytes, ErrorCode.HEADER, f"header_bytes {size}")
     check(left >= size, ErrorCode.TRUNCATED, f"{left} of {size} header bytes")
     whole = bytes(data[start : start + size])
-    crc = crc32(whole[:_CRC_AT] + bytes(4) + whole[_CRC_AT + 4 :])
+    crc = _crc(whole[:_CRC_AT] + bytes(4) + whole[_CRC_AT + 4 :])
     check(crc == base["header_crc"], ErrorCode.HEADER_CRC, f"found {crc:#010x}")
     check(MIN_BITS <= base["bits"] <= MAX_BITS, ErrorCode.HEADER, f"bits {base['bits']}")
     check(base["bits"] <= 8 or base["wide"] == 1, ErrorCode.HEADER, "over 8 bits but not wide")

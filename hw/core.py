@@ -88,8 +88,11 @@ class Core(wiring.Component):
         m.submodules.aligner = ResetInserter(flush)(aligner)
         m.submodules.header = ResetInserter(flush)(header)
         m.submodules.payload_crc = ResetInserter(flush)(payload_crc)
-        m.submodules.lanes = ResetInserter(flush_decoders)(lanes)
-        m.submodules.unpacker = ResetInserter(flush_decoders)(unpacker)
+        # A decoder that is not built in is left out here; its ports then stay 0.
+        if p.atalanta:
+            m.submodules.lanes = ResetInserter(flush_decoders)(lanes)
+        if p.shapeshifter or p.raw:
+            m.submodules.unpacker = ResetInserter(flush_decoders)(unpacker)
         m.submodules.packer = packer = Packer(p)
         m.submodules.skid = skid = Skid(word_layout(p))
         m.submodules.counters = counters = self._counters
@@ -133,7 +136,6 @@ class Core(wiring.Component):
             unpacker.i_pulled.eq(header.o_payload & aligner.o_pulled & ~serve.valid),
             header.i_busy.eq(aligner.o_busy),
             header.i_bus_error.eq(aligner.o_error),
-            header.i_pulled.eq(aligner.o_pulled),
             header.i_piece.eq(aligner.o_piece),
             header.i_valid.eq(aligner.o_valid),
             header.i_taken.eq(Mux(aligner.o_pulled, size_m1 + 1, 0)),

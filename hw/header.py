@@ -10,6 +10,7 @@ from atalanta.golden.format import (
     ATALANTA_PARAMS,
     BASE,
     BLOCK_BYTES,
+    LANE_LENGTH,
     MAGIC,
     RAW_PARAMS,
     SEGMENT_MULTIPLE,
@@ -77,7 +78,7 @@ class Header(wiring.Component):
     ----------
     i: descriptors, in the order of reading.
     o_open, o_offset, o_drop, i_busy, i_bus_error: from and to the aligner.
-    o_pull, o_size_m1, i_pulled, i_piece, i_valid: pulls of its own.
+    o_pull, o_size_m1, i_piece, i_valid: pulls of its own.
     o_payload: decoders may pull now. i_taken: bytes pulled in this cycle.
     o_atalanta, o_groups: segments to decode. i_settled: decoders have put out all they were given.
     o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_one, o_tail_m1: see `Lengths`.
@@ -103,7 +104,6 @@ class Header(wiring.Component):
                 "i_bus_error": In(1),
                 "o_pull": Out(1),
                 "o_size_m1": Out(range(p.beat_bytes)),
-                "i_pulled": In(1),
                 "i_piece": In(8 * p.beat_bytes),
                 "i_valid": In(1),
                 "o_payload": Out(1),
@@ -132,7 +132,7 @@ class Header(wiring.Component):
         )
 
     def _checks(
-        self, base: data.View, own_blocks: Value, crc: Value, raw_bytes: Value
+        self, base: data.View, own_bytes: Value, crc: Value, raw_bytes: Value
     ) -> list[tuple[Value, ErrorCode]]:
         """(ok, code) for every check that waits for the whole header, in the order of FORMAT.md."""
         p = self._p
@@ -144,8 +144,8 @@ class Header(wiring.Component):
         is_atalanta = codec[CodecId.ATALANTA]
         is_groups = codec[CodecId.SHAPESHIFTER]
         is_raw = codec[CodecId.RAW]
-        sections = base.blocks - BASE_BLOCKS
-        own = Mux(is_atalanta, own_blocks, 0)
+        sections = base.header_bytes - BASE.nbytes
+        own = Mux(is_atalanta, own_bytes, 0)
         built = {
             CodecId.ATALANTA: p.atalanta,
             CodecId.SHAPESHIFTER: p.shapeshifter,
@@ -200,8 +200,10 @@ class Header(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """One state machine; sections go to components of their own as their blocks come by."""
         p, m = self._p, Module()
-        m.submodules.rows = rows = self._rows
-        m.submodules.lengths = lengths = self._lengths
+        rows, lengths = self._rows, self._lengths
+        if p.atalanta:
+            m.submodules.rows = rows
+            m.submodules.lengths = lengths
         m.submodules.crc = crc = Crc(BLOCK_BYTES)
 
         base = Signal(layout_of(BASE))
@@ -209,17 +211,28 @@ class Header(wiring.Component):
         groups = data.View(layout_of(SHAPESHIFTER_PARAMS), base.params)
         block = self.i_piece[:BLOCK_BITS]
         index = Signal(8)
-        pulls = Signal(8)
+        to_pull = Signal(base.header_bytes.shape())
         left = Signal(LENGTH_BITS)
         payload_left = Signal(LENGTH_BITS)
         countdown = Signal(range(max(CHECK_CYCLES, p.lane_depth) + 1))
 
         # Where the sections lie; known from the first block on.
         row_bytes = Mux(base.bits <= NARROW_BITS, 3, 4)
+        table_bytes = Signal(8)
         table_blocks = Signal(8)
         lane_blocks = Signal(8)
+        lanes_bytes = LANE_LENGTH.nbytes << atalanta.lanes_log2
+        own_bytes = Signal.like(to_pull)
         m.d.comb += [
-            table_blocks.eq((atalanta.rows * row_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
+            table_bytes.eq(atalanta.rows * row_bytes),
+            table_blocks.eq((table_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
+            own_bytes.eq(
+                Mux(
+                    atalanta.lanes_log2 == 0,
+                    table_bytes,
+                    (table_blocks << log2(BLOCK_BYTES)) + lanes_bytes,
+                )
+            ),
             lane_blocks.eq(
                 Mux(
                     atalanta.lanes_log2 == 0,
@@ -240,7 +253,11 @@ class Header(wiring.Component):
             rows.i_bits.eq(base.bits),
             rows.i_signed.eq(base.signed),
             rows.i_write.eq(
-                in_blocks & self.i_valid & (index >= BASE_BLOCKS) & (table_index < rows.blocks)
+                in_blocks
+                & self.i_valid
+                & (index >= BASE_BLOCKS)
+                & (table_index < table_blocks)
+                & (table_index < rows.blocks)
             ),
             lengths.i_lanes_log2.eq(atalanta.lanes_log2),
             lengths.i_lane_bytes.eq(base.lane_bytes),
@@ -248,8 +265,11 @@ class Header(wiring.Component):
             lengths.i_block.eq(block),
             lengths.i_index.eq(lane_index),
             lengths.i_write.eq(
-                in_blocks & self.i_valid & (index >= BASE_BLOCKS + table_blocks)
-                & (lane_index < lengths.blocks) & (atalanta.lanes_log2 != 0)
+                in_blocks
+                & self.i_valid
+                & (index >= BASE_BLOCKS + table_blocks)
+                & (lane_index < lane_blocks)
+                & (lane_index < lengths.blocks)
             ),
         ]
         m.d.sync += lengths.i_base.eq(in_blocks & self.i_valid & (index == 1))
@@ -291,7 +311,7 @@ class Header(wiring.Component):
         raw_bytes = Signal(LENGTH_BITS)
         m.d.sync += raw_bytes.eq((base.count * base.bits + 7) >> 3)
         fits = base.payload_bytes <= left
-        checks = self._checks(base, table_blocks + lane_blocks, crc.o_crc, raw_bytes)
+        checks = self._checks(base, own_bytes, crc.o_crc, raw_bytes)
         verdict = Signal(CODE_BITS)
         found: Value = Const(ErrorCode.NONE, CODE_BITS)
         for number, (ok, code) in reversed(list(enumerate([*checks, (fits, ErrorCode.TRUNCATED)]))):
@@ -342,11 +362,12 @@ class Header(wiring.Component):
                     m.next = "SKIM"
 
         def next_header() -> None:
-            m.d.sync += [index.eq(0), pulls.eq(BASE_BLOCKS)]
+            m.d.sync += [index.eq(0), to_pull.eq(BASE.nbytes)]
             m.next = "BLOCKS"
 
         m.d.sync += payload_left.eq(payload_left - self.i_taken)
-        m.d.comb += self.o_size_m1.eq(BLOCK_BYTES - 1)
+        partial = to_pull < BLOCK_BYTES
+        m.d.comb += self.o_size_m1.eq(Mux(partial, to_pull - 1, BLOCK_BYTES - 1))
 
         with m.FSM(name="state"):
             with m.State("IDLE"):
@@ -360,34 +381,33 @@ class Header(wiring.Component):
                 interrupts()
 
             with m.State("BLOCKS"):
-                next_pulls = Signal.like(pulls)
+                next_to_pull = Signal.like(to_pull)
                 m.d.comb += [
                     in_blocks.eq(1),
-                    self.o_pull.eq(pulls != 0),
-                    next_pulls.eq(pulls - self.i_pulled),
+                    self.o_pull.eq(to_pull != 0),
+                    next_to_pull.eq(to_pull - self.i_taken),
                 ]
-                m.d.sync += pulls.eq(next_pulls)
+                m.d.sync += to_pull.eq(next_to_pull)
                 with m.If(self.i_valid):
                     m.d.sync += index.eq(index + 1)
                     with m.If(index == 0):
                         first = data.View(layout_of(BASE), Cat(block, Const(0, BLOCK_BITS)))
-                        size = first.blocks << log2(BLOCK_BYTES)
                         m.d.sync += [
                             base.as_value()[:BLOCK_BITS].eq(block),
-                            pulls.eq(next_pulls + first.blocks - BASE_BLOCKS),
-                            left.eq(left - size),
+                            to_pull.eq(next_to_pull + first.header_bytes - BASE.nbytes),
+                            left.eq(left - first.header_bytes),
                         ]
                         with m.If(first.magic != MAGIC):
                             header_error(ErrorCode.MAGIC)
                         with m.Elif(first.version != VERSION):
                             header_error(ErrorCode.VERSION)
-                        with m.Elif(first.blocks < BASE_BLOCKS):
+                        with m.Elif(first.header_bytes < BASE.nbytes):
                             header_error(ErrorCode.HEADER)
-                        with m.Elif(left < size):
+                        with m.Elif(left < first.header_bytes):
                             header_error(ErrorCode.TRUNCATED)
                     with m.If(index == 1):
                         m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
-                    with m.If((index != 0) & (index + 1 == base.blocks)):
+                    with m.If((index != 0) & (((index + 1) << log2(BLOCK_BYTES)) >= base.header_bytes)):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"
                 interrupts()

@@ -1,6 +1,6 @@
 """The lane lengths of a header: every lane's beats and the bytes of its last one."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,6 +57,7 @@ class Lengths(wiring.Component):
         m.d.comb += lanes.eq(1 << self.i_lanes_log2)
 
         nbytes = [Signal(BYTES_BITS, name=f"bytes{i}") for i in range(self.group)]
+        extras = [Signal(LANE_LENGTH.width, name=f"extra{i}") for i in range(self.group)]
         load = Signal(p.lanes)
         total = Signal(BYTES_BITS + 7)
         extra_sum = Signal(LANE_LENGTH.width + 3)
@@ -66,16 +67,15 @@ class Lengths(wiring.Component):
             extra_sum.eq(0),
             total.eq(total + extra_sum),
         ]
-        for i in range(self.group):
-            extra = self.i_block.word_select(i, LANE_LENGTH.width)
+        for i, extra in enumerate(extras):
+            here = self.i_index * self.group + i < lanes  # what stands behind them is not theirs
+            m.d.comb += extra.eq(Mux(here, self.i_block.word_select(i, LANE_LENGTH.width), 0))
             with m.If(self.i_write):
-                here = Cat(self.i_index * self.group + i < lanes)
                 m.d.sync += nbytes[i].eq(Mux(here, self.i_lane_bytes + extra, 0))
         with m.If(self.i_write):
             for block in range(self.blocks):
                 with m.If(self.i_index == block):
                     m.d.sync += load.word_select(block, self.group).eq(-1)
-            extras = [self.i_block.word_select(i, LANE_LENGTH.width) for i in range(LANES_PER_BLOCK)]
             m.d.sync += extra_sum.eq(sum(extras[1:], start=extras[0]))
         with m.If(self.i_base):
             one = self.i_lanes_log2 == 0

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atalanta.golden.container import Segment, segments
-from atalanta.golden.decoder import CAUSES, GROUP_VALUES, LEAD, UNPACKER_STAGES, DecoderParams
+from atalanta.golden.decoder import CAUSES, UNPACKER_STAGES, DecoderParams
 from atalanta.golden.errors import require
-from atalanta.golden.format import BASE, BLOCK_BYTES
 from atalanta.golden.lanes import Schedule
 from atalanta.sim.native import Memory, NativeError, library, structure
 
@@ -28,7 +27,7 @@ _MESSAGE_BYTES = 256
 class _Segment(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in (
-            "atalanta", "header_blocks", "payload_bytes", "count", "more", "lanes", "lane_depth",
+            "atalanta", "header_bytes", "payload_bytes", "count", "more", "lanes", "lane_depth",
             "slots", "beats",
         )),
         *((name, ctypes.c_void_p) for name in ("lane", "nbytes", "ask", "need", "free")),
@@ -45,12 +44,12 @@ class _Tensor(ctypes.Structure):
 class SegmentPlan:
     """What the recurrence needs of a segment.
 
-    atalanta: lanes decode it, otherwise the unpacker. header_blocks: blocks of its header.
-    schedule: its beats; for the unpacker all of lane 0, with slots as the RTL counts them.
+    atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. schedule: its beats; for the unpacker all of lane 0, with slots as the RTL
+    counts them.
     """
 
     atalanta: bool
-    header_blocks: int
+    header_bytes: int
     payload_bytes: int
     count: int
     more: bool
@@ -98,27 +97,19 @@ def _group_schedule(used: NDArray[np.int64], payload_bytes: int, beat_bytes: int
 
 def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
     head = segment.header
-    layout = segment.layout
+    order = segment.schedule(data)
     lanes, lane_depth = 1, 1
-    if segment.codec.name == "atalanta":
-        order = segment.schedule(data)
-        assert order is not None
-        lanes, lane_depth = layout.params.lanes, layout.params.lane_depth
+    if order is not None:
+        lanes, lane_depth = segment.layout.params.lanes, segment.layout.params.lane_depth
     else:
-        groups = -(-head.count // GROUP_VALUES)
-        taken = np.zeros(groups + LEAD + UNPACKER_STAGES if groups else 0, np.int64)
-        if segment.codec.name == "raw":
-            sizes = np.minimum(head.count - GROUP_VALUES * np.arange(groups), GROUP_VALUES)
-            taken[LEAD + 1 : LEAD + 1 + groups] = sizes * head.bits
-        else:
-            from atalanta.golden.reference import shapeshifter
-
-            used = shapeshifter.decode(segment.payload(data), head.count, layout)[1]
-            taken[1 : 1 + len(used)] = used
-        order = _group_schedule(taken, head.payload_bytes, beat_bytes)
+        taken = segment.slot_bits(data)
+        # One slot before the stream's own, the others behind: see UNPACKER_STAGES.
+        behind = np.zeros(UNPACKER_STAGES - 1, np.int64)
+        slots = np.concatenate([[0], taken, behind]) if head.count else taken
+        order = _group_schedule(slots, head.payload_bytes, beat_bytes)
     return SegmentPlan(
         atalanta=segment.codec.name == "atalanta",
-        header_blocks=(BASE.nbytes + len(head.sections)) // BLOCK_BYTES,
+        header_bytes=head.nbytes,
         payload_bytes=head.payload_bytes,
         count=head.count,
         more=head.more,
@@ -167,7 +158,7 @@ def simulate(
             ]
             columns += arrays
             native_segments[number] = _Segment(
-                s.atalanta, s.header_blocks, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth,
+                s.atalanta, s.header_bytes, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth,
                 order.slots, order.beats, *(a.ctypes.data for a in arrays),
             )  # fmt: skip
             number += 1

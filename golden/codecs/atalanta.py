@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import (
@@ -32,7 +32,7 @@ WAY_COST_BITS = 12
 that no value needs)."""
 
 LANE_BUDGET = 200
-"""A lane is added while all lanes' cost stays below 1/LANE_BUDGET of the payload."""
+"""A lane is added while all lanes' cost stays below 1/LANE_BUDGET of the raw values."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,14 @@ class Layout:
     lane_bytes: list[int]
 
 
-def fit_lanes(payload_bits: int, p: AtalantaParams) -> int:
-    """The most lanes, up to p.lanes, that cost little beside a payload of `payload_bits`."""
+def fit_lanes(raw_bits: int, p: AtalantaParams) -> int:
+    """The most lanes, up to p.lanes, that cost little beside `raw_bits` of values.
+
+    Measured by raw size: what compresses well is not to be decoded slower than it could be read raw.
+    """
     cost = LANE_COST_BITS + p.ways * WAY_COST_BITS
     lanes = p.lanes
-    while lanes > 1 and lanes * cost * LANE_BUDGET > payload_bits:
+    while lanes > 1 and lanes * cost * LANE_BUDGET > raw_bits:
         lanes //= 2
     return lanes
 
@@ -98,10 +101,10 @@ class Atalanta(Codec):
         table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
         require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
         by_row = np.add.reduceat(found, table.v_min)
-        payload_bits = ideal_bits(by_row, table)
+        check_table(by_row, table)
         p = replace(self._params, bits=bits, rows=table.rows)
         if self._fit:
-            p = replace(p, lanes=fit_lanes(payload_bits, p))
+            p = replace(p, lanes=fit_lanes(bits * len(codes), p))
         code = native.AtalantaEncoder if self._native else _ReferenceEncoder
         coded = code(codes, table, p)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
@@ -120,7 +123,7 @@ class Atalanta(Codec):
                     "rows": p.rows,
                 },
                 payload=payload,
-                sections=_pack_table(table) + _pack_lanes(coded.lane_bytes),
+                sections=_pack_sections(table, coded.lane_bytes),
                 lane_bytes=min(coded.lane_bytes),
                 parts=_parts(coded, by_row, table, p),
                 schedule=self.schedule(layout, payload, len(codes), engine=self._engine)
@@ -128,29 +131,34 @@ class Atalanta(Codec):
                 else None,
             )
 
-        return Draft(body_bytes(sum(_section_bytes(p)), sum(coded.lane_bytes)), body)
+        return Draft(_section_bytes(p) + sum(coded.lane_bytes), body)
 
     @classmethod
     def layout(cls, header: Header) -> Layout:
         params = cls.parse_params(header)
         p = _params(params, header)
-        table_bytes, lanes_bytes = _section_bytes(p)
-        need = table_bytes + lanes_bytes
+        need = _section_bytes(p)
         fits = len(header.sections) >= need if header.shape else len(header.sections) == need
         header_check(fits, ErrorCode.HEADER, f"{len(header.sections)} bytes of sections", header)
-        table = _parse_table(header.sections[:table_bytes], p, header)
-        lanes = _parse_lanes(header.sections[table_bytes:need], p, header)
+        table = _parse_table(header.sections, p, header)
+        lanes = _parse_lanes(header.sections[_lanes_at(p) : need], p, header)
         return Layout(p, table, lanes)
 
     @classmethod
     def section_bytes(cls, layout: Layout) -> int:
-        return sum(_section_bytes(layout.params))
+        return _section_bytes(layout.params)
 
     @classmethod
     def decode(cls, layout: Layout, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
         if use_native(engine):
             return native.atalanta_decode(payload, layout.lane_bytes, count, layout.table, layout.params)
         return reference.decode(payload, layout.lane_bytes, count, layout.table, layout.params)[0]
+
+    @classmethod
+    def parts(cls, layout: Layout, codes: Codes, payload: bytes) -> dict[str, int]:
+        by_row = np.add.reduceat(np.bincount(codes, minlength=1 << layout.params.bits), layout.table.v_min)
+        code = native.AtalantaEncoder if use_native() else _ReferenceEncoder
+        return _parts(code(codes, layout.table, layout.params), by_row, layout.table, layout.params)
 
     @classmethod
     def schedule(cls, layout: Layout, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule:
@@ -174,16 +182,11 @@ class _ReferenceEncoder:
         return self._coded.payload
 
 
-def ideal_bits(by_row: Int, table: Table) -> int:
-    """Bits that coding costs before padding and flushing, rounded down. by_row: values of each row."""
-    logs = log2_array(table.precision.total)
-    counts = np.diff([*table.cum, table.precision.total])
-    missing = np.flatnonzero((by_row > 0) & (counts == 0))
-    if missing.size:
-        row = int(missing[0])
-        raise ParameterError(f"the table gives no counts to row {row}, which {by_row[row]} values need")
-    offsets = np.array(table.offset_bits) << FRACTION
-    return int(by_row @ (logs[-1] - logs[counts] + offsets)) >> FRACTION
+def check_table(by_row: Int, table: Table) -> None:
+    """ParameterError if a row that values need has no counts. by_row: values of each row."""
+    for row, values in enumerate(by_row.tolist()):
+        if values and not table.count(row):
+            raise ParameterError(f"the table gives no counts to row {row}, which {values} values need")
 
 
 def _parts(
@@ -197,24 +200,30 @@ def _parts(
     return {"code": code, "refill": used - code - offset, "offset": offset, "padding": padding}
 
 
-def _section_bytes(p: AtalantaParams) -> tuple[int, int]:
-    """Bytes of the table and of the lane lengths in the header, whole blocks."""
-    table = row_record(p.bits).nbytes * p.rows
-    lanes = LANE_LENGTH.nbytes * p.lanes if p.lanes > 1 else 0
-    return round_up(table, BLOCK_BYTES), round_up(lanes, BLOCK_BYTES)
+def _table_bytes(p: AtalantaParams) -> int:
+    """Bytes of the table section, the first of the header's."""
+    return row_record(p.bits).nbytes * p.rows
 
 
-def _pack_table(table: Table) -> bytes:
+def _lanes_at(p: AtalantaParams) -> int:
+    """Where the lane section starts: at the next block, so that hardware finds lanes in place."""
+    return round_up(_table_bytes(p), BLOCK_BYTES)
+
+
+def _section_bytes(p: AtalantaParams) -> int:
+    """Bytes of the sections; one lane needs no lane section."""
+    return _lanes_at(p) + LANE_LENGTH.nbytes * p.lanes if p.lanes > 1 else _table_bytes(p)
+
+
+def _pack_sections(table: Table, lane_bytes: list[int]) -> bytes:
     record = row_record(table.bits)
     rows = zip(table.cum, table.v_min, strict=True)
-    return padded(b"".join(record.pack({"cum": c, "v_min": v}) for c, v in rows), BLOCK_BYTES)
-
-
-def _pack_lanes(lane_bytes: list[int]) -> bytes:
+    packed = b"".join(record.pack({"cum": c, "v_min": v}) for c, v in rows)
     if len(lane_bytes) == 1:
-        return b""
+        return packed
     least = min(lane_bytes)
-    return b"".join(LANE_LENGTH.pack({"extra_bytes": n - least}) for n in lane_bytes)
+    lanes = b"".join(LANE_LENGTH.pack({"extra_bytes": n - least}) for n in lane_bytes)
+    return padded(packed, BLOCK_BYTES) + lanes
 
 
 def _params(params: dict[str, int], header: Header) -> AtalantaParams:

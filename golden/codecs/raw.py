@@ -1,11 +1,15 @@
 """Raw segments of the container."""
 
+import numpy as np
+
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register
+from atalanta.golden.decoder import GROUP_VALUES, LEAD
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
 from atalanta.golden.format import RAW_PARAMS, CodecId
 from atalanta.golden.header import Header
+from atalanta.golden.lanes import Int
 from atalanta.golden.params import RawParams
 from atalanta.golden.reference import raw as reference
 from atalanta.golden.values import Codes, Mapping
@@ -26,14 +30,13 @@ class Raw(Codec):
 
     def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
         payload = reference.payload_bytes(len(codes), RawParams(bits=bits))
-        return Draft(body_bytes(0, payload), lambda: self.encode(codes, bits))
+        return Draft(payload, lambda: self.encode(codes, bits))
 
     def encode(self, codes: Codes, bits: int) -> Body:
         p = RawParams(bits=bits)
         encode = native.raw_encode if self._native else reference.encode
         payload = encode(codes, p)
-        used = len(codes) * bits
-        return Body({}, payload, parts={"value": used, "padding": 8 * len(payload) - used})
+        return Body({}, payload, parts=self.parts(p, codes, payload))
 
     @classmethod
     def layout(cls, header: Header) -> RawParams:
@@ -53,3 +56,14 @@ class Raw(Codec):
     def decode(cls, layout: RawParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
         decode = native.raw_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)
+
+    @classmethod
+    def parts(cls, layout: RawParams, codes: Codes, payload: bytes) -> dict[str, int]:
+        used = len(codes) * layout.bits
+        return {"value": used, "padding": 8 * len(payload) - used}
+
+    @classmethod
+    def slot_bits(cls, layout: RawParams, payload: bytes, count: int, *, engine: str = AUTO) -> Int:
+        starts = np.arange(0, count, GROUP_VALUES)
+        values = np.concatenate([np.zeros(LEAD, np.int64), np.minimum(count - starts, GROUP_VALUES)])
+        return values * layout.bits if count else np.zeros(0, np.int64)

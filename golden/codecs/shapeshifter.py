@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, body_bytes, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
 from atalanta.golden.format import SHAPESHIFTER_PARAMS, CodecId
 from atalanta.golden.header import Header
+from atalanta.golden.lanes import Int
 from atalanta.golden.params import GROUP, LEAD, ShapeShifterParams
 from atalanta.golden.reference import shapeshifter as reference
 from atalanta.golden.values import Codes, Mapping
@@ -73,7 +74,7 @@ class ShapeShifter(Codec):
         coded = min(_measure(codes, modes), key=lambda coded: coded.nbytes)
         nbytes = coded.nbytes
         return Draft(
-            body_bytes(0, nbytes),
+            nbytes,
             lambda: coded.body(native.shapeshifter_encode(codes, coded.params, nbytes)),
         )
 
@@ -99,6 +100,17 @@ class ShapeShifter(Codec):
     def decode(cls, layout: ShapeShifterParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
         decode = native.shapeshifter_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)[0]
+
+    @classmethod
+    def slot_bits(cls, layout: ShapeShifterParams, payload: bytes, count: int, *, engine: str = AUTO) -> Int:
+        decode = native.shapeshifter_decode if use_native(engine) else reference.decode
+        return decode(payload, count, layout)[1]
+
+    @classmethod
+    def parts(cls, layout: ShapeShifterParams, codes: Codes, payload: bytes) -> dict[str, int]:
+        if use_native():
+            return _measure(codes, [layout])[0].parts
+        return dict(_reference_encode(codes, layout).parts)
 
 
 def _measure(codes: Codes, modes: list[ShapeShifterParams]) -> list[_Coded]:

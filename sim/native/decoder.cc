@@ -462,8 +462,8 @@ class Decoder {
 // Parses one header from cycle `from` on; the cycle in which its checks are done.
 i64 Decoder::header(const DecoderSegment& segment, i64 from) {
   i64 pulled = from - 1;
-  for (i64 block = 0; block < segment.header_blocks; ++block) {
-    pulled = aligner_.pull(pulled + 1, kBlockBytes);
+  for (i64 at = 0; at < segment.header_bytes; at += kBlockBytes) {
+    pulled = aligner_.pull(pulled + 1, std::min(kBlockBytes, segment.header_bytes - at));
   }
   return pulled + 1 + kCheckCycles;
 }

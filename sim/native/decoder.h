@@ -30,7 +30,7 @@ struct DecoderParams {
 // A segment: its header, and its beats in the order of the stream.
 struct DecoderSegment {
   std::int64_t atalanta;       // lanes decode it; otherwise the unpacker
-  std::int64_t header_blocks;
+  std::int64_t header_bytes;
   std::int64_t payload_bytes;
   std::int64_t count;
   std::int64_t more;

@@ -40,14 +40,21 @@ def verilator() -> Path:
     return Path(found)
 
 
-def core_verilog(p: DecoderParams) -> str:
-    """Verilog of the core as module `core`."""
+TOPS = ("core", "lane", "unpacker")
+"""Components that can be exported by name."""
+
+
+def verilog_of(top: str, p: DecoderParams, name: str) -> str:
+    """Verilog of one of TOPS as module `name`. Raises BuildError if Amaranth is not installed."""
     if not util.find_spec("amaranth"):
         raise BuildError("Amaranth is not installed; install the extra atalanta[rtl]")
     from atalanta.hw.core import Core
     from atalanta.hw.export import to_verilog
+    from atalanta.hw.lane import Lane
+    from atalanta.hw.unpacker import Unpacker
 
-    return to_verilog(Core(p), "core")
+    kinds = dict(zip(TOPS, (Core, Lane, Unpacker), strict=True))
+    return to_verilog(kinds[top](p), name)
 
 
 def _definitions(p: DecoderParams) -> list[str]:
@@ -66,7 +73,7 @@ def build(p: DecoderParams, *, jobs: int = 2) -> Path:
 
     Raises BuildError if a tool is missing or fails.
     """
-    verilog = core_verilog(p)
+    verilog = verilog_of("core", p, "core")
     program = verilator()
     flags = ["-O2", "-fPIC", "-std=c++17", *_definitions(p)]
     key = hashlib.sha256(
