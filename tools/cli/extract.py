@@ -1,16 +1,15 @@
 """`atalanta extract`: a network in, its quantised weights and activations out."""
 
-import json
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from atalanta.golden.errors import AtalantaError
+from atalanta.tools.cli.common import console, failures, json_option, print_json, progress
 from atalanta.tools.extract import api
 from atalanta.tools.extract.tensors import TensorFile
 
@@ -31,10 +30,20 @@ Examples:
 SKIPPED_SHOWN = 8
 
 
-class Failure(click.ClickException):
-    """What the user gave cannot be used: one line, exit status 2."""
+class _Bars:
+    """Progress bars that begin with the first report, for a download may show its own before."""
 
-    exit_code = 2
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self._bars is None:
+            self._bars = self._stack.enter_context(progress())
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what)
+        self._bars.update(self._tasks[what], completed=done, total=total)
 
 
 def _listed(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, ...]:
@@ -50,10 +59,8 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
 
 def _list_models(context: click.Context, _option: click.Parameter, asked: bool) -> None:
     if asked:
-        try:
+        with failures():
             click.echo("\n".join(api.model_names()))
-        except AtalantaError as error:
-            raise Failure(str(error)) from error
         context.exit()
 
 
@@ -94,7 +101,7 @@ def _list_models(context: click.Context, _option: click.Parameter, asked: bool) 
 @click.option(
     "--only", default="", callback=_listed, metavar="KEY,...", help="Write these tensors only; * is allowed."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@json_option
 @click.option(
     "--list",
     is_flag=True,
@@ -110,32 +117,10 @@ def extract(model: str, output: Path, only: tuple[str, ...], as_json: bool, **op
     hardware would move, with scales, zero points, layouts and the origin of it all. Float networks are
     quantised on the way.
     """
-    stderr = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=stderr,
-        transient=True,
-        disable=not stderr.is_terminal,
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def progress(what: str, done: int, total: int) -> None:
-        bars.start()  # only now: a download may show its own bar before
-        if what not in tasks:
-            tasks[what] = bars.add_task(what)
-        bars.update(tasks[what], completed=done, total=total)
-
-    try:
-        file = api.extract(model, output, only=only, progress=progress, **options)
-    except AtalantaError as error:
-        raise Failure(str(error)) from error
-    finally:
-        bars.stop()
+    with failures(), ExitStack() as stack:
+        file = api.extract(model, output, only=only, progress=_Bars(stack), **options)
     if as_json:
-        click.echo(json.dumps(_summary(file)))
+        print_json(_summary(file))
     else:
         _show(file)
 
@@ -163,7 +148,7 @@ def _show(file: TensorFile) -> None:
         bits = ", ".join(map(str, sorted({info.bits for info in infos})))
         table.add_row(name, f"{len(infos)}", f"{sum(info.size for info in infos):,}", bits)
     click.echo(f"{file.provenance.model} → {file.path}, {file.path.stat().st_size:,} bytes")
-    Console().print(table)
+    console().print(table)
     if file.layers:
         macs = sum(layer.macs for layer in file.layers)
         click.echo(f"{len(file.layers)} layers, {macs:,} multiply-accumulates an image")

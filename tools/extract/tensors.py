@@ -11,7 +11,6 @@ Nothing here trusts the file it reads: no pickles, and no memory on a header's w
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from atalanta.golden.atomic import replacing
 from atalanta.golden.errors import InputError
 from atalanta.golden.values import Array
 from atalanta.tools.extract import npz_format
@@ -146,25 +146,8 @@ def write_tensors(
     """
     path = Path(path)
     check_output(path)
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as out:
-            _write(out, _format(path), tensors, provenance, tuple(layers), tuple(skipped))
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing(path) as out:
+        _write(out, _format(path), tensors, provenance, tuple(layers), tuple(skipped))
 
 
 def _write(
