@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import (
@@ -138,8 +138,7 @@ class Atalanta(Codec):
         params = cls.parse_params(header)
         p = _params(params, header)
         need = _section_bytes(p)
-        fits = len(header.sections) >= need if header.shape else len(header.sections) == need
-        header_check(fits, ErrorCode.HEADER, f"{len(header.sections)} bytes of sections", header)
+        sections_check(need, header)
         table = _parse_table(header.sections, p, header)
         lanes = _parse_lanes(header.sections[_lanes_at(p) : need], p, header)
         return Layout(p, table, lanes)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.decoder import GROUP_VALUES, LEAD
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
@@ -41,6 +41,7 @@ class Raw(Codec):
     @classmethod
     def layout(cls, header: Header) -> RawParams:
         cls.parse_params(header)
+        sections_check(0, header)
         p = RawParams(bits=header.bits)
         expected = reference.payload_bytes(header.count, p)
         ok = header.payload_bytes == expected and header.lane_bytes == 0

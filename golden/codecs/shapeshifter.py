@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, header_check, register
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
 from atalanta.golden.format import SHAPESHIFTER_PARAMS, CodecId
@@ -83,6 +83,7 @@ class ShapeShifter(Codec):
         params = cls.parse_params(header)
         header_check(params["group"] + 1 in GROUP, ErrorCode.HEADER, f"group {params['group']}", header)
         header_check(params["lead"] in LEAD, ErrorCode.HEADER, f"lead {params['lead']}", header)
+        sections_check(0, header)
         header_check(header.lane_bytes == 0, ErrorCode.LENGTH, "lane_bytes without lanes", header)
         return ShapeShifterParams(
             bits=header.bits,
