@@ -74,6 +74,8 @@ class Gearbox(wiring.Component):
         m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid & full)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += self.o.p.error.eq(0)  # of the next beat nothing is known yet
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 self.o.p.data.word_select(here, p.axi_bits).eq(self.i.p.data),
