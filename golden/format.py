@@ -24,7 +24,7 @@ never straddle segments."""
 WORD_BITS = 32
 """A lane's bits move in words of this size from its beats into its window."""
 
-LOOKAHEAD_WORDS = 2
+LOOKAHEAD_WORDS = 1
 """Words a lane holds beyond the word in which its next bit lies; see FORMAT.md, "Beats"."""
 
 CRC_POLY = 0x04C11DB7

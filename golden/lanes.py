@@ -5,7 +5,7 @@ and the stream holds the lanes' beats in the order in which that decoder asks fo
 depends on the data alone:
 
 - Words. A lane's bits are cut into 32-bit words and beats. Before slot t, with `used` bits behind
-  it, a lane holds its words up to `held_word(used)`: the one its next bit lies in and two more.
+  it, a lane holds its words up to `held_word(used)`: the one its next bit lies in and one more.
 - Asking. A lane has places for `lane_depth` beats, all asked for at the start. When the last word
   of a beat is held, the beat's place is free, and in that slot the lane asks for its next beat.
 - Order. First the beats asked for at the start: every lane's first, every lane's second, and so on.
@@ -32,7 +32,7 @@ IntOrArray = TypeVar("IntOrArray", int, Int)
 
 def held_word(used: IntOrArray) -> IntOrArray:
     """Index of the last word held by a lane that has used `used` bits."""
-    return -(-used // WORD_BITS) + LOOKAHEAD_WORDS - 1
+    return used // WORD_BITS + LOOKAHEAD_WORDS
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ class Coder(wiring.Component):
 
     Latency W steps around the loop; 1 value per step; it moves in the cycles in which `i_step` is
     high and only then. In the first W steps of a segment (`i_initial`) each way takes its initial
-    code; from then on the step of a way finishes its value: it takes the value's offset and, while
-    `i_feed` is high, the bits with which the way's window is refilled.
+    code; from then on the step of a way finishes its value: while `i_feed` is high it takes the bits with
+    which the way's window is refilled, then the value's offset.
 
     The state of a way is low, range and delta (the code's distance from low), as in golden.coder.
     Two identities make the loop short. `delta` shifts as the window does, so CODE itself is not
@@ -84,13 +84,13 @@ class Coder(wiring.Component):
         m.d.comb += [
             offset_bits.eq(Mux(self.i_value, end_row.offset_bits, 0)),
             shift.eq(Mux(self.i_feed, Mux(self.i_initial, code, end_shift), 0)),
-            self.o_take.eq(offset_bits + shift),
+            self.o_take.eq(shift + offset_bits),
         ]
         offset = Signal(p.value_bits)
         refill = Signal(code)
         m.d.comb += [
-            offset.eq(self.i_bits & ((Const(1) << offset_bits) - 1)),
-            refill.eq((self.i_bits >> offset_bits) & ((Const(1) << shift) - 1)),
+            refill.eq(self.i_bits & ((Const(1) << shift) - 1)),
+            offset.eq((self.i_bits >> shift) & ((Const(1) << offset_bits) - 1)),
             self.o_value.eq(end_row.base + offset),
             self.o_illegal.eq(self.i_value & (offset > end_row.last)),
         ]

@@ -1,21 +1,17 @@
 """A lane's bits: from 32-bit words to the next bits of the decoder."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.format import WORD_BITS
 
-BITS_WIDTH = 2 * WORD_BITS
-
 
 class Window(wiring.Component):
-    """Holds the lane's next 32 to 63 bits, and one word more.
+    """Holds the word in which the lane's next bit lies, and the one after it.
 
-    A step takes up to 32 bits; in the same cycle the word held beside the window moves in if fewer
-    than 32 bits are left, and the next word takes its place. So the window is ready for any step as
-    soon as that word is there, which is what `o_ready` says, from registers alone. At the lane's end
-    missing words count as ready and read as zeros.
+    A step takes up to 32 bits. The window is ready when both words are there, which is what `o_ready`
+    says, from registers alone. At the lane's end missing words count as ready and read as zeros.
 
     Latency 2 cycles from the first word to `o_ready`; 32 bits per cycle; back-pressure on words.
 
@@ -40,47 +36,47 @@ class Window(wiring.Component):
     i_take: In(range(WORD_BITS + 1))
     o_ready: Out(1)
     o_bits: Out(WORD_BITS)
-    o_left: Out(range(BITS_WIDTH))
+    o_left: Out(range(2 * WORD_BITS + 1))
     o_overrun: Out(1)
 
     def elaborate(self, _platform: object) -> Module:
-        """One shift right and one shift left side by side keep the step-to-step path short."""
+        """Words move by whole words and a position points into the first: one shifter is enough."""
         m = Module()
-        bits = Signal(BITS_WIDTH)
-        held = Signal(range(BITS_WIDTH))
-        word = Signal(WORD_BITS)
-        word_valid = Signal()
+        words = [Signal(WORD_BITS, name=f"word{i}") for i in range(2)]
+        valid = [Signal(name=f"valid{i}") for i in range(2)]
+        at = Signal(range(WORD_BITS))
+        end = Signal(range(2 * WORD_BITS))
+        crosses = Signal()
+        moves = Signal()
+        log2_word = WORD_BITS.bit_length() - 1
 
         m.d.comb += [
-            self.o_bits.eq(bits[:WORD_BITS]),
-            self.o_left.eq(held),
-            self.o_ready.eq(Mux(word_valid, held >= WORD_BITS, self.i_ended)),
+            self.o_bits.eq(Cat(*words).bit_select(at, WORD_BITS)),
+            self.o_ready.eq(Mux(valid[1], valid[0], self.i_ended)),
+            end.eq(at + self.i_take),
+            crosses.eq(self.i_step & end[log2_word]),
+            moves.eq(crosses | ~valid[0]),
+            self.o_word_ready.eq(moves | ~valid[1]),
+            self.o_left.eq(Cat((valid[0] & ~valid[1]), valid[1]) * WORD_BITS - at),
         ]
-
-        over = Signal()
-        left = Signal.like(held)
-        rest = Signal.like(bits)
-        append = Signal()
-        m.d.comb += [left.eq(held), rest.eq(bits)]
         with m.If(self.i_step):
-            m.d.comb += [
-                over.eq(self.i_take > held),
-                left.eq(Mux(over, 0, held - self.i_take)),
-                rest.eq(bits >> self.i_take),
-            ]
-        m.d.comb += append.eq(word_valid & (left < WORD_BITS))
-        with m.If(append):
-            m.d.sync += [
-                bits.eq(rest | (word << left[: (WORD_BITS - 1).bit_length()])),
-                held.eq(left + WORD_BITS),
-            ]
-        with m.Else():
-            m.d.sync += [bits.eq(rest), held.eq(left)]
-        m.d.sync += self.o_overrun.eq(self.o_overrun | over)
-
-        m.d.comb += self.o_word_ready.eq(~word_valid | append)
+            m.d.sync += at.eq(end)
+        with m.If(moves):
+            m.d.sync += [words[0].eq(words[1]), valid[0].eq(valid[1])]
         with m.If(self.o_word_ready):
-            m.d.sync += [word.eq(self.i_word), word_valid.eq(self.i_word_valid)]
+            m.d.sync += [
+                words[1].eq(Mux(self.i_word_valid, self.i_word, 0)),
+                valid[1].eq(self.i_word_valid),
+            ]
+        beyond = end[:log2_word] != 0
+        short = Mux(valid[0], ~valid[1] & end[log2_word] & beyond, self.i_take != 0)
+        m.d.sync += self.o_overrun.eq(self.o_overrun | (self.i_step & short))
         with m.If(self.i_clear):
-            m.d.sync += [bits.eq(0), held.eq(0), word_valid.eq(0), self.o_overrun.eq(0)]
+            m.d.sync += [
+                at.eq(0),
+                valid[0].eq(0),
+                valid[1].eq(0),
+                self.o_overrun.eq(0),
+                *(word.eq(0) for word in words),
+            ]
         return m

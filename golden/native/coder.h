@@ -46,8 +46,8 @@ constexpr unsigned kGroup = 4;
 // Slots that run between two visits to the beat router. A slot takes up to 28 bits of a lane, so a
 // group takes up to 112, which one 16-byte read from any bit of a byte covers.
 
-constexpr uint32_t kAskBits = 95;
-constexpr uint32_t kNeedBits = 63;
+constexpr uint32_t kAskBits = 64;
+constexpr uint32_t kNeedBits = 32;
 // With B bits in a beat, a lane that has used u bits holds the last word of its beats before number
 // (u + 95) / B, and needs the beats up to number (u + 63) / B: held_word() of golden/lanes.py, plus
 // one word and as it is, in bits.

@@ -95,15 +95,14 @@ class Run {
       const Row& row = d_.row[index];
       const uint32_t used = d_.used[lane];
       const uint64_t window = load<uint64_t>(d_.beats.at(lane, used)) >> used % 8;
-      const uint32_t offset = static_cast<uint32_t>(window) & low_mask(row.offset_bits);
-      unsigned take = row.offset_bits;
-      if (lane < refilled) take += narrow(way, lane, row, static_cast<uint32_t>(window >> take));
+      const unsigned shift = lane < refilled ? narrow(way, lane, row, static_cast<uint32_t>(window)) : 0;
+      const uint32_t offset = static_cast<uint32_t>(window >> shift) & low_mask(row.offset_bits);
       if (offset > row.last_offset) {
         where_ = {{row.v_min + offset, d_.number[index], static_cast<int64_t>(k + ways_)}};
         return false;
       }
       out[lane] = static_cast<Out>(row.v_min + offset);
-      advance(lane, take, k + ways_);
+      advance(lane, shift + row.offset_bits, k + ways_);
     }
     return true;
   }

@@ -45,7 +45,7 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
   for (unsigned lane = 0; lane < lanes; ++lane) ring_of[lane] = lane * d.beats.stride();
   unsigned way = 0;
   // A group's beats are handed out after the next group has been decoded: whether there are any is
-  // hard to predict, and known by then. F >= 2 beats and two words of lookahead are 224 bits ahead of
+  // hard to predict, and known by then. F >= 2 beats and one word of lookahead are 192 bits ahead of
   // a lane, twice what a group takes.
   GroupEvents asks[2] = {GroupEvents(lanes), GroupEvents(lanes)};
   for (uint64_t group = 0; group < groups; ++group, out += kGroup * lanes) {
@@ -80,9 +80,8 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
         range = V::sub(V::template right<kCountBits>(V::mul(range, cum_end)), from);
         low = V::add(low, from);
         const U shift = V::shift_count(low, V::sub(V::add(low, range), V::set(1)));
-        const U offset = V::without(word[0], V::left(ones, offset_bits));
-        const U refill = V::right(word[0], offset_bits);
-        delta = V::merge(V::left(V::sub(delta, from), shift), refill, V::left(ones, shift));
+        const U offset = V::without(V::right(word[0], shift), V::left(ones, offset_bits));
+        delta = V::merge(V::left(V::sub(delta, from), shift), word[0], V::left(ones, shift));
         V::store(low_at, V::both(V::left(low, shift), code_mask));
         V::store(range_at, V::left(range, shift));
         V::store(delta_at, delta);

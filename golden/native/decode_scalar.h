@@ -27,8 +27,8 @@ TARGET bool decode_groups_scalar(Decoder& d, uint64_t groups, Out* out) {
       const uint32_t used = d.used[lane];
       const uint64_t window = load<uint64_t>(d.beats.at(lane, used)) >> used % 8;
       const unsigned offset_bits = row >> Packed::kOffsetBits & 31;
-      const uint32_t offset = static_cast<uint32_t>(window) & low_mask(offset_bits);
-      const uint32_t refill = static_cast<uint32_t>(window >> offset_bits) & low_mask(shift);
+      const uint32_t refill = static_cast<uint32_t>(window) & low_mask(shift);
+      const uint32_t offset = static_cast<uint32_t>(window >> shift) & low_mask(offset_bits);
       state.delta[way][lane] = (delta - from) << shift | refill;
       state.low[way][lane] = low << shift & 0x7fff;
       state.range[way][lane] = size << shift;

@@ -238,10 +238,10 @@ class Encoding {
       const uint32_t record = records[(slot - k) * lanes_ + lane];
       const Row& row = e_.row[record >> kRowAt];
       const unsigned shift = record >> kShiftAt & 15;
-      uint32_t field = code(slot * lanes_ + lane) - row.v_min;
+      uint32_t field = (code(slot * lanes_ + lane) - row.v_min) << shift;
       if (slot + ways_ < values) {
         uint32_t& delta = e_.ways.delta[way][lane];
-        field |= (delta & low_mask(shift)) << row.offset_bits;
+        field |= delta & low_mask(shift);
         delta = (record & 0xffff) + (delta >> shift);
       }
       writer.put(field, row.offset_bits + shift);

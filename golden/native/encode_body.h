@@ -87,7 +87,7 @@ TARGET void backward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint3
         const U offset_bits = V::template right<16>(place);
         const U offset = V::sub(V::load_narrow(codes + slot * lanes + first), V::both(place, low_half));
         const U refill = V::without(delta, V::left(ones, shift));
-        field[slot] = V::either(offset, V::left(refill, offset_bits));
+        field[slot] = V::either(refill, V::left(offset, shift));
         width[slot] = V::add(offset_bits, shift);
       }
       // The group's bits as a 128-bit number per lane whose top byte is the byte in which the lane's

@@ -6,8 +6,8 @@ Efficient Deep Learning Inference", arXiv 2201.08830.
 
 Value i of a segment belongs to lane i mod L. A lane's value k is coded by way k mod W. The lane
 runs through slots t = 0, 1, ...: in slot t < W, way t takes its initial code; in slot t >= W, value
-k = t - W is finished, by way k mod W, which takes the value's offset bits and then, if the way has
-another value to come, the bits that renormalisation shifted out.
+k = t - W is finished, by way k mod W: if the way has another value to come, it takes the bits that
+renormalisation shifted out (first, since the next value waits for them), then the value's offset bits.
 """
 
 from dataclasses import dataclass
@@ -59,10 +59,10 @@ def encode_lane(values: list[int], table: Table, p: AtalantaParams) -> tuple[Bit
         ends.append(lane.length)
     for k, (value, row) in enumerate(zip(values, rows, strict=True)):
         way, step = k % p.ways, k // p.ways
-        lane.put("offset", value - table.v_min[row], table.offset_bits[row])
         if k + p.ways < len(values):
             shift = ways[way].shifts[step]
             lane.put("refill", take(way, shift), shift)
+        lane.put("offset", value - table.v_min[row], table.offset_bits[row])
         ends.append(lane.length)
     return lane, np.diff([0, *ends]).tolist()
 
@@ -101,9 +101,9 @@ class _Lane:
             return None
         way = self._ways[k % ways]
         row, shift = way.decode(self._table)
-        value = self._table.v_min[row] + self._reader.get("offset", self._table.offset_bits[row])
         if k + ways < self._values:
             way.refill(shift, self._reader.get("refill", shift))
+        value = self._table.v_min[row] + self._reader.get("offset", self._table.offset_bits[row])
         if value >= self._table.v_end(row):
             raise StreamError(ErrorCode.VALUE, f"value {value} in row {row} of slot {t}")
         return value
