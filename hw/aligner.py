@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
+from atalanta.hw.bitwise import shift_right
 from atalanta.hw.gearbox import word_layout
 
 
@@ -87,7 +88,7 @@ class Aligner(wiring.Component):
             m.d.sync += word_valid.eq(0)
 
         keep = Cat(Mux(i <= self.i_size_m1, Const(255, 8), 0) for i in range(p.beat_bytes))
-        bytes_ = Cat(word, self.i.p.data).bit_select(Cat(Const(0, 3), at), 8 * p.beat_bytes)
+        bytes_ = shift_right(m, Cat(word, self.i.p.data), at, 8 * p.beat_bytes, unit=8)
         m.d.sync += self.o_valid.eq(self.o_pulled)
         with m.If(self.o_pulled):
             m.d.sync += [self.o_piece.eq(bytes_ & keep), at.eq(end)]

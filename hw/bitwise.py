@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 
 def leading_one(bits: Value) -> Value:
@@ -26,6 +26,19 @@ def position_of(one_hot: Value, positions: Sequence[int]) -> Value:
 def every(conditions: Iterable[Value]) -> Value:
     """Whether all single-bit conditions are high."""
     return Cat(*conditions).all()
+
+
+def shift_right(m: Module, value: Value, amount: Value, width: int, *, unit: int = 1) -> Value:
+    """`width` bits of `value` from bit `amount * unit` on; bits beyond the value read as 0.
+
+    Large shifts first, and after each only the bits that may still be wanted: fewest multiplexers.
+    """
+    for bit in reversed(range(len(amount))):
+        kept = min(width + unit * ((1 << bit) - 1), len(value))
+        moved = Signal(kept, name=f"shifted{bit}")
+        m.d.comb += moved.eq(Mux(amount[bit], value[unit << bit :], value))
+        value = moved
+    return value[:width]
 
 
 def popcount(bits: Value) -> Value:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from amaranth.hdl import Module, Signal, Value
 
-CUTS = ("renormalise", "multiply", "select", "compare", "shift", "narrow", "operand")
+CUTS = ("renormalise", "multiply", "select", "narrow", "compare", "shift", "operand")
 """Where registers go in a way's loop, in the order in which more ways pay for them.
 
 The loop always has a register before the multiplication (where a way takes its bits), so a decoder

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import GROUP_VALUES, LEAD, UNPACKER_STAGES, DecoderParams
 from atalanta.golden.params import MAX_BITS
-from atalanta.hw.bitwise import leading_one, popcount, position_of
+from atalanta.hw.bitwise import leading_one, popcount, position_of, shift_right
 from atalanta.hw.output import vector_layout
 from atalanta.hw.segment import count_shape, groups_layout
 
@@ -66,7 +66,7 @@ class BitWindow(wiring.Component):
         m.d.comb += [
             end.eq(at + self.i_take),
             self.o_ready.eq(((held << log2_beat) >= end) | (self.i_ended & ~self.i.valid)),
-            self.o_bits.eq((Cat(*beats) >> at)[: self.most]),
+            self.o_bits.eq(shift_right(m, Cat(*beats), at, self.most)),
             dropped.eq(Mux(self.i_step, end >> log2_beat, 0)),
             kept.eq(Mux(dropped > held, 0, held - dropped)),
             self.i.ready.eq(held != self.beats),

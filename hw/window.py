@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.format import WORD_BITS
+from atalanta.hw.bitwise import shift_right
 
 
 class Window(wiring.Component):
@@ -51,7 +52,7 @@ class Window(wiring.Component):
         log2_word = WORD_BITS.bit_length() - 1
 
         m.d.comb += [
-            self.o_bits.eq(Cat(*words).bit_select(at, WORD_BITS)),
+            self.o_bits.eq(shift_right(m, Cat(*words), at, WORD_BITS)),
             self.o_ready.eq(Mux(valid[1], valid[0], self.i_ended)),
             end.eq(at + self.i_take),
             crosses.eq(self.i_step & end[log2_word]),
