@@ -46,10 +46,10 @@ def expected_slots(data: bytes, count: int, table: Table, ways: int) -> list[Slo
         else:
             way = decoders[k % ways]
             row, shift = way.decode(table)
-            offset = reader.get("offset", table.offset_bits[row])
             feed = k + ways < count
             if feed:
                 way.refill(shift, reader.get("refill", shift))
+            offset = reader.get("offset", table.offset_bits[row])
             value, illegal = table.v_min[row] + offset, offset >= table.width(row)
         slots.append(Slot(t < ways, feed, window, reader.position - start, value, illegal))
     return slots

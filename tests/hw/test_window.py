@@ -95,7 +95,7 @@ def test_a_step_per_cycle(bits: int) -> None:
     """Words that keep up are as good as all bits at once, even at 32 bits a step."""
     random = Random(bits)
     words = [random.getrandbits(WORD_BITS) for _ in range(40)]
-    takes = [bits] * (WORD_BITS * (len(words) - 2) // bits)
+    takes = [bits] * (WORD_BITS * (len(words) - 1) // bits)
     steps = drive(Window(), words, takes, NONE, NONE)
     assert steps == list(range(steps[0], steps[0] + len(takes)))
 
