@@ -164,7 +164,9 @@ class Archive(Mapping[str, Array]):
             with path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < ARCHIVE_HEAD.nbytes:
-                    raise StreamError(ErrorCode.TRUNCATED, f"{path}: {size} of {ARCHIVE_HEAD.nbytes} head bytes")
+                    raise StreamError(
+                        ErrorCode.TRUNCATED, f"{path}: {size} of {ARCHIVE_HEAD.nbytes} head bytes"
+                    )
                 data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error

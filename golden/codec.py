@@ -139,7 +139,7 @@ def header_check(ok: bool, code: ErrorCode, what: str, header: Header) -> None:
 
 
 def sections_check(own: int, header: Header) -> None:
-    """Raise StreamError unless the header's sections are the codec's `own` bytes, plus a shape if it says so."""
+    """Raise StreamError unless the sections are `own` bytes, plus a shape if the header says so."""
     found = len(header.sections)
     ok = found >= own if header.shape else found == own
     header_check(ok, ErrorCode.HEADER, f"{found} bytes of sections where {own} are due", header)

@@ -237,6 +237,13 @@ def tensor_shape(found: list[Segment]) -> tuple[int, ...]:
     return parse_shape(section, count, where(first.header))
 
 
+def check_end(found: list[Segment], size: int) -> None:
+    """StreamError(LENGTH) unless the last segment ends a stream of `size` bytes."""
+    end = found[-1].header.end
+    if end != size:
+        raise StreamError(ErrorCode.LENGTH, f"{size - end} bytes after the end at byte {end}")
+
+
 def _checked(view: memoryview) -> tuple[list[Segment], StreamError | None]:
     """The segments whose headers and payloads are whole, and what is wrong behind them, if anything."""
     found: list[Segment] = []
@@ -245,10 +252,7 @@ def _checked(view: memoryview) -> tuple[list[Segment], StreamError | None]:
             segment.payload(view)
             found.append(segment)
         tensor_shape(found)
-        end = found[-1].header.end
-        if end != len(view):
-            what = f"{len(view) - end} bytes after the end at byte {end}"
-            raise StreamError(ErrorCode.LENGTH, what)
+        check_end(found, len(view))
     except StreamError as error:
         return found, error
     return found, None

@@ -43,6 +43,7 @@ class DecoderParams:
     burst_beats: longest AXI burst, in bus words, 1..256 and at most 4 KiB.
     outstanding: most bursts asked for and not yet answered.
     prefetch: bus words that fit between memory and decoder; at least one burst.
+    queue: descriptors that may wait behind the registers, besides those the core has taken; device only.
     atalanta, shapeshifter, raw: codecs built in.
     """
 
@@ -58,6 +59,7 @@ class DecoderParams:
     outstanding: int = 8
     prefetch: int = 64
     address_bits: int = 40
+    queue: int = 8
     atalanta: bool = True
     shapeshifter: bool = True
     raw: bool = True
@@ -76,6 +78,7 @@ class DecoderParams:
         check_choice("outstanding", self.outstanding, range(1, 65))
         check_choice("prefetch", self.prefetch, range(self.burst_beats, 4097))
         check_choice("address_bits", self.address_bits, range(16, 65))
+        check_choice("queue", self.queue, range(1, 33))
         some = self.atalanta or self.shapeshifter or self.raw
         require(some, "codecs", "at least one of atalanta, shapeshifter, raw", "none")
 

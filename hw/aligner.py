@@ -15,7 +15,7 @@ class Aligner(wiring.Component):
     Latency 1 cycle from pull to piece; 1 piece per cycle; a pull waits until its bytes are there, and
     forever if the descriptor ends before them, so whoever pulls keeps to the descriptor's length.
 
-    Attributes
+    Attributes:
     ----------
     i: bus words.
     i_open, i_offset: the next descriptor may come in; it starts at this byte of its first word.

@@ -31,7 +31,7 @@ class Coder(wiring.Component):
     ----------
     p: DecoderParams
 
-    Attributes
+    Attributes:
     ----------
     i_step: the slot runs in this cycle.
     i_initial, i_feed, i_value: what the slot does in this lane; see above.
@@ -167,5 +167,3 @@ class Coder(wiring.Component):
             end_row.eq(s["row"]),
         ]
         return m
-
-

@@ -33,7 +33,7 @@ class Core(wiring.Component):
     for is taken and thrown away, waiting descriptors are forgotten, and `o_code` stays until
     `i_clear`.
 
-    Attributes
+    Attributes:
     ----------
     i: where a tensor's stream lies: byte address (any alignment) and length.
     m_axi: the memory. m_axis: the values.
@@ -50,9 +50,7 @@ class Core(wiring.Component):
         self._p = p
         self._counters = Counters(p.out_values)
         counters = {
-            name: member
-            for name, member in self._counters.signature.members.items()
-            if member.flow == Out
+            name: member for name, member in self._counters.signature.members.items() if member.flow == Out
         }
         out_bits = p.value_bits * p.out_values
         super().__init__(

@@ -17,7 +17,7 @@ def causes_layout() -> data.StructLayout:
 class Counters(wiring.Component):
     """Counts cycles by cause, bus words and values, from the last `i_clear` on.
 
-    Attributes
+    Attributes:
     ----------
     i_busy: this cycle counts. i_causes: candidates; of those high the first in order counts, and the
         last of all if none is high.

@@ -43,7 +43,7 @@ class Crc(wiring.Component):
 
     Latency 1 cycle from a block to `o_crc`; 1 block per cycle.
 
-    Attributes
+    Attributes:
     ----------
     i_data, i_valid: a block. i_first: it is the first one.
     o_crc: the CRC of the blocks so far.

@@ -2,11 +2,11 @@
 
 from amaranth.back import verilog
 from amaranth.hdl import Value, ValueCastable
+from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from atalanta import __version__
-from amaranth.hdl._ir import PortDirection
 
 
 def ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:

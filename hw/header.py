@@ -74,7 +74,7 @@ class Header(wiring.Component):
     header wait until the segments before it are out, errors of values until their payload's CRC is
     known. The component then waits to be reset.
 
-    Attributes
+    Attributes:
     ----------
     i: descriptors, in the order of reading.
     o_open, o_offset, o_drop, i_busy, i_bus_error: from and to the aligner.
@@ -455,9 +455,7 @@ class Header(wiring.Component):
                 m.d.comb += [
                     self.o_skim.eq(1),
                     self.o_pull.eq(payload_left != 0),
-                    self.o_size_m1.eq(
-                        Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)
-                    ),
+                    self.o_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
                 ]
                 with m.If(self.i_bus_error):
                     finish(Const(ErrorCode.BUS, CODE_BITS))

@@ -13,9 +13,7 @@ from atalanta.hw.window import Window
 
 def beat_layout(p: DecoderParams) -> data.StructLayout:
     """A beat on its way to a lane. size_m1: bytes in it less one. last: the lane's last beat."""
-    return data.StructLayout(
-        {"data": 8 * p.beat_bytes, "size_m1": range(p.beat_bytes), "last": 1}
-    )
+    return data.StructLayout({"data": 8 * p.beat_bytes, "size_m1": range(p.beat_bytes), "last": 1})
 
 
 class BeatFifo(wiring.Component):
@@ -24,7 +22,7 @@ class BeatFifo(wiring.Component):
     Latency 1 cycle; a beat in and a word out per cycle. After the last word of the lane's last beat
     `o_ended` is high and no word comes out until `i_start`: what follows is the next segment's.
 
-    Attributes
+    Attributes:
     ----------
     i_beat, i_write: a beat arrives; the writer sees to it that there is a place.
     i_start: a segment starts. i_empty: the lane has no bytes in it.
@@ -98,7 +96,7 @@ class Lane(wiring.Component):
     Latency as `Coder`, after the window is filled; 1 value per step. It moves with `i_step` only, in
     lockstep with the other lanes, which is why `o_ask` of a step depends on the data alone.
 
-    Attributes
+    Attributes:
     ----------
     i_beats_left: beats of the lane in the next segment, taken over with `i_load`. From then until
         `i_start`, only `i_prime` asks for beats; the lane may still be busy with the segment before.

@@ -20,7 +20,7 @@ class Lanes(wiring.Component):
     cycle; back-pressure on `o`. A segment starts in the cycle after the last slot of the one before,
     if its header is known; its beats come in meanwhile.
 
-    Attributes
+    Attributes:
     ----------
     i: segments. i_load, i_beats, i_one, i_tail_m1, i_prime: from the header parser.
     o_serve: which lane gets the next beat, and its size.

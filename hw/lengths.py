@@ -18,7 +18,7 @@ class Lengths(wiring.Component):
     with the whole payload and all others with nothing, which is right for one lane; blocks of the
     lane section then say better.
 
-    Attributes
+    Attributes:
     ----------
     i_base: a header's base is known: i_lanes_log2, i_lane_bytes, i_payload_bytes hold from now on.
     i_block, i_index, i_write: one block of the lane section.

@@ -24,7 +24,7 @@ class PayloadCrc(wiring.Component):
     Latency 3 cycles from the last word to `o_done`, or 2 * word bytes from `i_start` if that is later;
     1 word per cycle.
 
-    Attributes
+    Attributes:
     ----------
     i_start: a payload starts. i_at: at this byte of the word at hand, or of the next one that comes in
         if there is none at hand (`i_held` low). i_size: bytes of it. i_expected: its CRC.

@@ -26,7 +26,7 @@ class Reader(wiring.Component):
     Latency 3 cycles from descriptor to ARVALID, 1 (with a gearbox 2) from R to `o`; 1 bus word and 1
     burst per cycle; any back-pressure on AR and `o`.
 
-    Attributes
+    Attributes:
     ----------
     i: descriptors. m_axi: the memory. o: words of one beat, the first one holding the first byte.
     i_stop: ask for nothing more and forget the descriptor. Bursts already asked for still come.
@@ -48,9 +48,7 @@ class Reader(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Two registers in turn, the burst to ask for and AR, so that neither path is long."""
         p, m = self._p, Module()
-        m.submodules.prefetch = prefetch = fifo.SyncFIFO(
-            width=bus_word_layout(p).size, depth=p.prefetch
-        )
+        m.submodules.prefetch = prefetch = fifo.SyncFIFO(width=bus_word_layout(p).size, depth=p.prefetch)
         m.submodules.gearbox = gearbox = Gearbox(p)
         kind = data.StructLayout({"first": 1, "last": 1, "place": range(ratio(p))})
         m.submodules.bursts = bursts = fifo.SyncFIFO(width=kind.size, depth=p.outstanding)
@@ -105,11 +103,7 @@ class Reader(wiring.Component):
         free = Signal(range(p.prefetch + 1), init=p.prefetch)
         popped = Signal()
         m.d.comb += issue.eq(
-            burst_valid
-            & (free >= burst)
-            & bursts.w_rdy
-            & (~axi.arvalid | axi.arready)
-            & ~self.i_stop
+            burst_valid & (free >= burst) & bursts.w_rdy & (~axi.arvalid | axi.arready) & ~self.i_stop
         )
         m.d.sync += free.eq(free + popped - Mux(issue, burst, 0))
         with m.If(issue):
@@ -149,12 +143,7 @@ class Reader(wiring.Component):
             prefetch.r_en.eq(gearbox.i.ready),
             popped.eq(prefetch.r_rdy & gearbox.i.ready),
             self.o_idle.eq(
-                (left == 0)
-                & ~burst_valid
-                & ~axi.arvalid
-                & ~bursts.r_rdy
-                & ~prefetch.r_rdy
-                & ~gearbox.o.valid
+                (left == 0) & ~burst_valid & ~axi.arvalid & ~bursts.r_rdy & ~prefetch.r_rdy & ~gearbox.o.valid
             ),
         ]
         connect(m, gearbox.o, flipped(self.o))

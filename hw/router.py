@@ -25,7 +25,7 @@ class Router(wiring.Component):
     `o`. Masks are never refused: a lane asks for as many beats as it has places, so the queue cannot
     be longer than all lanes' places together.
 
-    Attributes
+    Attributes:
     ----------
     i_asks, i_write: a slot's asks; written only if some lane asks.
     i_tail_m1: bytes of each lane's last beat less one.
@@ -81,5 +81,3 @@ class Router(wiring.Component):
                 self.o.p.size_m1.eq(Mux(last, tail, p.beat_bytes - 1)),
             ]
         return m
-
-

@@ -25,7 +25,7 @@ class Rows(wiring.Component):
 
     Latency 0 from the last block to `o_table`, which stays until the next block is written.
 
-    Attributes
+    Attributes:
     ----------
     i_block, i_index, i_write: one block of the section.
     i_rows, i_bits, i_signed: from the base header.
@@ -55,8 +55,7 @@ class Rows(wiring.Component):
         for row in range(self._p.rows):
             kinds = [NARROW_ROW] if self._p.value_bits <= NARROW_BITS else [NARROW_ROW, WIDE_ROW]
             found = [
-                data.View(layout_of(kind), section[row * kind.width :][: kind.width])[name]
-                for kind in kinds
+                data.View(layout_of(kind), section[row * kind.width :][: kind.width])[name] for kind in kinds
             ]
             narrow = self.i_bits <= NARROW_BITS
             value = found[0] if len(found) == 1 else Mux(narrow, found[0], found[1])
@@ -95,4 +94,3 @@ class Rows(wiring.Component):
             good.append(~here | ((v_min[row] < v_end) & (cum[row] <= cum_end)))
         m.d.comb += self.o_good.eq(every(good))
         return m
-

@@ -25,7 +25,7 @@ class BitWindow(wiring.Component):
     Latency 1 cycle from a beat to its bits; 1 beat in per cycle. `i_step` takes `i_take` bits; the
     next slot's bits are at the bottom of `o_bits` in the next cycle.
 
-    Attributes
+    Attributes:
     ----------
     i: beats. i_ended: no beat follows; missing bits read as zeros.
     i_clear: forget everything.
@@ -86,11 +86,11 @@ class BitWindow(wiring.Component):
 class Unpacker(wiring.Component):
     """Decodes ShapeShifter segments with groups of 16, and raw segments, one group per step.
 
-    A segment of G groups takes G + LEAD + UNPACKER_STAGES slots; a slot runs as soon as its bits are there and
-    the output takes a vector. Latency LEAD + UNPACKER_STAGES + 1 cycles from the first slot to the first vector;
-    1 vector per cycle; back-pressure on `o`.
+    A segment of G groups takes G + LEAD + UNPACKER_STAGES slots; a slot runs as soon as its bits are
+    there and the output takes a vector. Latency LEAD + UNPACKER_STAGES + 1 cycles from the first slot to
+    the first vector; 1 vector per cycle; back-pressure on `o`.
 
-    Attributes
+    Attributes:
     ----------
     i: segments.
     o_pull, o_size_m1, i_pulled, i_beat, i_beat_valid: pulls of the payload's beats.
@@ -250,9 +250,7 @@ class Unpacker(wiring.Component):
         with m.If(step):
             m.d.sync += values.eq(bits >> header.bits)
             for i in range(GROUP_VALUES):
-                at_width = Array(
-                    [Const(0, 1), *(values[i * w :][:w] for w in range(1, p.value_bits + 1))]
-                )
+                at_width = Array([Const(0, 1), *(values[i * w :][:w] for w in range(1, p.value_bits + 1))])
                 m.d.sync += cut[i].eq(at_width[later[LEAD - 1].width])
         group = later[LEAD]
         codes = [Signal(p.value_bits, name=f"code{i}") for i in range(GROUP_VALUES)]

@@ -16,7 +16,7 @@ class Window(wiring.Component):
 
     Latency 2 cycles from the first word to `o_ready`; 32 bits per cycle; back-pressure on words.
 
-    Attributes
+    Attributes:
     ----------
     i_word, i_word_valid, o_word_ready: the lane's words.
     i_ended: no word follows.

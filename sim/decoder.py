@@ -35,17 +35,15 @@ class _Segment(ctypes.Structure):
 
 
 class _Tensor(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_int64) for name in ("address", "length", "first_segment", "segments")
-    ]
+    _fields_ = [(name, ctypes.c_int64) for name in ("address", "length", "first_segment", "segments")]
 
 
 @dataclass(frozen=True)
 class SegmentPlan:
     """What the recurrence needs of a segment.
 
-    atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. schedule: its beats; for the unpacker all of lane 0, with slots as the RTL
-    counts them.
+    atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. schedule: its beats;
+    for the unpacker all of lane 0, with slots as the RTL counts them.
     """
 
     atalanta: bool
@@ -163,7 +161,7 @@ def simulate(
             )  # fmt: skip
             number += 1
     kind = structure("decoder_params")
-    params = kind(**{name: getattr(p, name) for name, _ in kind._fields_})
+    params = kind(**{name: getattr(p, name) for name, *_ in kind._fields_})
     stats = structure("decoder_stats")()
     ends = np.zeros(len(plans), np.int64)
     pattern = np.ascontiguousarray(ready, np.uint8)

@@ -152,6 +152,7 @@ def library() -> ctypes.CDLL:
 
 @cache
 def structure(kind: str) -> type[ctypes.Structure]:
+    """The C structure `kind`, all int64, whose fields the library names: they are written down once."""
     names = getattr(library(), f"{kind}_fields")().decode().rstrip(",").split(",")
     return type(kind, (ctypes.Structure,), {"_fields_": [(name, ctypes.c_int64) for name in names]})
 

@@ -34,5 +34,7 @@ def _add(needs: dict[str, int], segment: Segment) -> None:
     for name in ("ways", "beat_bytes"):
         value = getattr(p, name)
         if needs[name] not in (0, value):
-            raise ParameterError(f"one decoder has one number of {name}, the streams have {needs[name]} and {value}")
+            raise ParameterError(
+                f"one decoder has one number of {name}, the streams have {needs[name]} and {value}"
+            )
         needs[name] = value

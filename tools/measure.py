@@ -25,7 +25,8 @@ class RoundTripError(AtalantaError):
 class Coded:
     """One tensor under one codec.
 
-    stream: the compressed tensor. run: its way through the decoder. bytes_moved: on the memory bus, whole words.
+    stream: the compressed tensor. run: its way through the decoder. bytes_moved: on the memory bus, in
+    whole words.
     """
 
     stream: bytes

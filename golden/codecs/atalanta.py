@@ -22,7 +22,7 @@ from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.lanes import schedule as order_of_beats
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
-from atalanta.golden.search import FRACTION, log2_array, search
+from atalanta.golden.search import search
 from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Codes, Mapping
 

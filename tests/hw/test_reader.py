@@ -148,7 +148,9 @@ class ReaderBench:
         )
         items = [{"address": address, "length": length} for address, length in self.descriptors]
         self.sent = self.bench.produce(self.dut.i, items, self.offer)
-        self.out = self.bench.consume(self.dut.o, sum(len(self.beats(*d)) for d in self.descriptors), self.take)
+        self.out = self.bench.consume(
+            self.dut.o, sum(len(self.beats(*d)) for d in self.descriptors), self.take
+        )
         self.bench.watch(self.dut.o)
         self.bench.add(self._give_back, background=True)
         self.idle = self.bench.sample(self.dut.o_idle)
@@ -188,12 +190,12 @@ class ReaderBench:
                 at += 1
                 assert word["last"] == (beat == mine[-1])
                 low = max(beat, address // p.axi_bytes * p.axi_bytes)
-                high = min(beat + p.beat_bytes, (address + length - 1) // p.axi_bytes * p.axi_bytes + p.axi_bytes)
+                high = min(
+                    beat + p.beat_bytes, (address + length - 1) // p.axi_bytes * p.axi_bytes + p.axi_bytes
+                )
                 found = word["data"].to_bytes(p.beat_bytes, "little")[low - beat : high - beat]
                 assert found == bytes(AxiMemory.byte(a) for a in range(low, high))
-        due = [
-            burst for address, length in self.descriptors for burst in self.bursts_of(address, length)
-        ]
+        due = [burst for address, length in self.descriptors for burst in self.bursts_of(address, length)]
         assert [(b.address, b.beats) for b in self.memory.bursts] == due
         assert self.idle[-1] == (1,)
 
@@ -236,7 +238,8 @@ every_configuration = pytest.mark.parametrize("p", CONFIGURATIONS.values(), ids=
 @every_configuration
 @pytest.mark.parametrize(
     ("ready", "words", "take"),
-    [(NONE, NONE, NONE), (LIGHT, LIGHT, LIGHT), (HEAVY, NONE, NONE), (NONE, HEAVY, NONE), (NONE, NONE, HEAVY)],
+    [(NONE, NONE, NONE), (LIGHT, LIGHT, LIGHT), (HEAVY, NONE, NONE), (NONE, HEAVY, NONE),
+     (NONE, NONE, HEAVY)],
     ids=lambda p: p.name,
 )  # fmt: skip
 def test_random_descriptors(p: DecoderParams, ready: Pauses, words: Pauses, take: Pauses) -> None:
@@ -305,8 +308,8 @@ def test_stop(after: int, ready: Pauses) -> None:
     memory = AxiMemory(dut, bench, p, ready=ready)
 
     async def give_back(ctx: Any) -> None:
-        async for _, _, valid, ready in ctx.tick().sample(dut.o.valid, dut.o.ready):
-            memory.held -= valid & ready
+        async for _, _, given, taken in ctx.tick().sample(dut.o.valid, dut.o.ready):
+            memory.held -= given & taken
 
     async def stop_and_go(ctx: Any) -> None:
         ctx.set(dut.o.ready, 1)

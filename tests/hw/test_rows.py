@@ -80,26 +80,26 @@ def first_value(random: Random, fields: Fields, bits: int) -> None:
     fields[0][0] = random.randint(1, (1 << bits) - 1)
 
 
-def first_count(random: Random, fields: Fields, bits: int) -> None:
+def first_count(random: Random, fields: Fields, _bits: int) -> None:
     fields[1][0] = random.randint(1, 1024)
 
 
-def equal_values(random: Random, fields: Fields, bits: int) -> None:
+def equal_values(random: Random, fields: Fields, _bits: int) -> None:
     row = random.randrange(1, len(fields[0]))
     fields[0][row] = fields[0][row - 1]
 
 
-def falling_values(random: Random, fields: Fields, bits: int) -> None:
+def falling_values(random: Random, fields: Fields, _bits: int) -> None:
     row = random.randrange(1, len(fields[0]))
     fields[0][row] = random.randint(0, fields[0][row - 1])
 
 
-def falling_counts(random: Random, fields: Fields, bits: int) -> None:
+def falling_counts(random: Random, fields: Fields, _bits: int) -> None:
     row = random.randrange(1, len(fields[1]))
     fields[1][row - 1] = random.randint(fields[1][row] + 1, 0xFFFF)
 
 
-def counts_beyond_total(random: Random, fields: Fields, bits: int) -> None:
+def counts_beyond_total(random: Random, fields: Fields, _bits: int) -> None:
     fields[1][-1] = random.choice([1025, 2048, 1024 + fields[1][-1], 0xFFFF])
 
 

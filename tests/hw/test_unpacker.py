@@ -68,9 +68,7 @@ def any_segment(random: Random, count: int, p: DecoderParams, *, more: bool = Fa
     """A segment of any coding."""
     bits = random.randint(2, p.value_bits)
     modes = {"mask": random.random() < 0.5, "zero_width": random.random() < 0.5}
-    coding = (
-        RawParams(bits=bits) if random.random() < 0.3 else ShapeShifterParams(bits=bits, **modes)
-    )
+    coding = RawParams(bits=bits) if random.random() < 0.3 else ShapeShifterParams(bits=bits, **modes)
     return segment(random, count, bits=bits, signed=random.random() < 0.5, coding=coding, more=more)
 
 
@@ -233,7 +231,9 @@ def test_a_payload_of_the_wrong_length_is_not_whole(wrong: int) -> None:
 
 
 @pytest.mark.parametrize("p", KINDS.values(), ids=KINDS.keys())
-@pytest.mark.parametrize(("give", "take"), [(NONE, NONE), (LIGHT, LIGHT), (HEAVY, NONE)], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    ("give", "take"), [(NONE, NONE), (LIGHT, LIGHT), (HEAVY, NONE)], ids=lambda p: p.name
+)
 def test_bit_window(p: DecoderParams, give: Pauses, take: Pauses) -> None:
     """Any number of bits a step, 0 and the most among them, over whole beats."""
     random = Random(9)

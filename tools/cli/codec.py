@@ -80,7 +80,9 @@ def _encode_file(source: TensorFile, output: Path, arguments: dict[str, Any]) ->
 
 
 def _write_npy(out: IO[bytes], arrays: Iterator[Array], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    npy.write_array_header_1_0(out, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
+    npy.write_array_header_1_0(
+        out, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    )
     for array in arrays:
         out.write(array.tobytes())
 
@@ -125,4 +127,5 @@ def _save(output: Path, array: Array) -> None:
 
 def _save_all(output: Path, opened: archive.Archive) -> None:
     with progress() as bars, replacing(output) as out:
-        np.savez(out, **{name: opened.read(name) for name in bars.track(opened.entries, description="decoding")})
+        arrays = {name: opened.read(name) for name in bars.track(opened.entries, description="decoding")}
+        np.savez(out, allow_pickle=False, **arrays)

@@ -50,8 +50,9 @@ class Group(click.Group):
 
 
 def console() -> Console:
-    """Where tables go."""
-    return Console(highlight=False)
+    """Where tables go; a file or pipe has no width at which cells would have to be cut."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=200)
 
 
 @contextmanager
@@ -121,8 +122,10 @@ def coding_options(function: F) -> F:
 def coding(codec: str, options: dict[str, Any]) -> dict[str, Any]:
     """Keyword arguments for `container.encode` from the values of `coding_options`."""
     names = {"lanes": int, "ways": int, "beat_bytes": int, "rows": int}
-    known = {name for kind in CODECS.values() for name in kind.options()} if codec == BEST else set(
-        CODECS[codec].options()
+    known = (
+        {name for kind in CODECS.values() for name in kind.options()}
+        if codec == BEST
+        else set(CODECS[codec].options())
     )
     chosen = {name: kind(options[name]) for name, kind in names.items() if name in known}
     return {"codec": codec, "bits": options["bits"], **chosen}
@@ -171,10 +174,12 @@ def decoder_options(function: F) -> F:
             click.option("--axi-bits", type=choice((64, 128, 256, 512)), default="128", show_default=True,
                          help="Width of the AXI data bus."),
             click.option("--burst-beats", type=int, default=16, show_default=True, help="Longest AXI burst."),
-            click.option("--outstanding", type=int, default=8, show_default=True, help="Most bursts under way."),
+            click.option("--outstanding", type=int, default=8, show_default=True,
+                         help="Most bursts under way."),
             click.option("--prefetch", type=int, default=64, show_default=True,
                          help="Bus words of the prefetch FIFO."),
-            click.option("--lane-fifo", type=int, default=4, show_default=True, help="Beats a lane's FIFO holds."),
+            click.option("--lane-fifo", type=int, default=4, show_default=True,
+                         help="Beats a lane's FIFO holds."),
         ],
     )  # fmt: skip
 
@@ -182,7 +187,8 @@ def decoder_options(function: F) -> F:
 def decoder(options: dict[str, Any], **changes: Any) -> DecoderParams:
     """Decoder parameters from the values of `decoder_options`."""
     names = ("axi_bits", "burst_beats", "outstanding", "prefetch", "lane_fifo")
-    return DecoderParams(**{name: int(options[name]) for name in names}, **changes)
+    numbers: dict[str, Any] = {name: int(options[name]) for name in names}
+    return DecoderParams(**numbers, **changes)
 
 
 def existing_file(function: F) -> F:

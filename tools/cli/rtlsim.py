@@ -11,7 +11,15 @@ from atalanta.golden.container import segments
 from atalanta.golden.errors import AtalantaError
 from atalanta.sim.decoder import DecoderRun, plan, simulate
 from atalanta.tools.cli.common import (
-    console, decoder, decoder_options, json_option, make_memory, memory_name, memory_options, print_json, progress,
+    console,
+    decoder,
+    decoder_options,
+    json_option,
+    make_memory,
+    memory_name,
+    memory_options,
+    print_json,
+    progress,
 )  # fmt: skip
 from atalanta.tools.cli.sim import report, show
 from atalanta.tools.cli.streams import streams_of

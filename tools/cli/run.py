@@ -23,7 +23,16 @@ from atalanta.golden.errors import AtalantaError
 from atalanta.golden.params import LANES, WAYS
 from atalanta.sim.native import Memory
 from atalanta.tools.cli.common import (
-    choice, console, decoder, decoder_options, json_option, make_memory, memory_name, memory_options, print_json, progress,
+    choice,
+    console,
+    decoder,
+    decoder_options,
+    json_option,
+    make_memory,
+    memory_name,
+    memory_options,
+    print_json,
+    progress,
 )  # fmt: skip
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.measure import CODECS, Measured, measure, summary
@@ -96,10 +105,17 @@ def _check_rtl(
                 if not np.array_equal(run.packets[0].values, expected):
                     raise MismatchError(f"{where}: the RTL's values are not those of the golden model")
                 if run.counters != coded.run.counters or run.cycles != coded.run.cycles:
-                    raise MismatchError(f"{where}: the RTL counts {run.counters}, the simulator {coded.run.counters}")
+                    raise MismatchError(
+                        f"{where}: the RTL counts {run.counters}, the simulator {coded.run.counters}"
+                    )
                 values += m.values
                 cycles += run.cycles
-    return {"tensors": [m.name for m in checked], "runs": len(checked) * len(CODECS), "values": values, "cycles": cycles}
+    return {
+        "tensors": [m.name for m in checked],
+        "runs": len(checked) * len(CODECS),
+        "values": values,
+        "cycles": cycles,
+    }
 
 
 def _rows(measured: list[Measured]) -> list[dict[str, Any]]:
@@ -113,7 +129,17 @@ def _rows(measured: list[Measured]) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], title: str) -> None:
     table = Table(title=title, title_justify="left")
-    heads = ("tensor", "raw bytes", "moved bytes", "ratio", "to entropy", "ShapeShifter", "cycles", "cycles raw", "stalled")
+    heads = (
+        "tensor",
+        "raw bytes",
+        "moved bytes",
+        "ratio",
+        "to entropy",
+        "ShapeShifter",
+        "cycles",
+        "cycles raw",
+        "stalled",
+    )
     for head in heads:
         table.add_column(head, justify="left" if head == "tensor" else "right")
     for row in rows:
@@ -154,14 +180,27 @@ def _write(folder: Path, document: dict[str, Any]) -> list[Path]:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--model", help="Extract this network first (see `atalanta extract --list`); kept in the results folder.")
-@click.option("-o", "--output", default="results", show_default=True, type=click.Path(path_type=Path),
-              help="Folder for results.")
+@click.option(
+    "--model", help="Extract this network first (see `atalanta extract --list`); kept in the results folder."
+)
+@click.option(
+    "-o",
+    "--output",
+    default="results",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder for results.",
+)
 @click.option("--lanes", type=choice(LANES), default="16", show_default=True, help="Lanes of the decoder.")
 @click.option("--ways", type=choice(WAYS), default="4", show_default=True, help="Ways of the decoder.")
 @click.option("--rtl/--no-rtl", default=True, show_default=True, help="Compile and run the RTL, and compare.")
-@click.option("--rtl-values", type=int, default=8_000_000, show_default=True,
-              help="Run the RTL on tensors until it has decoded about so many values.")
+@click.option(
+    "--rtl-values",
+    type=int,
+    default=8_000_000,
+    show_default=True,
+    help="Run the RTL on tensors until it has decoded about so many values.",
+)
 @memory_options
 @decoder_options
 @json_option

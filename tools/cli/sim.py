@@ -9,7 +9,15 @@ from rich.table import Table
 from atalanta.golden.decoder import CAUSES, DecoderParams
 from atalanta.sim.decoder import DecoderRun, plan, simulate
 from atalanta.tools.cli.common import (
-    console, decoder, decoder_options, json_option, make_memory, memory_name, memory_options, print_json, progress,
+    console,
+    decoder,
+    decoder_options,
+    json_option,
+    make_memory,
+    memory_name,
+    memory_options,
+    print_json,
+    progress,
 )  # fmt: skip
 from atalanta.tools.cli.streams import streams_of
 from atalanta.tools.decoders import decoder_needs
@@ -39,7 +47,12 @@ def show(rows: list[dict[str, Any]], title: str, extra: tuple[str, ...] = ()) ->
         column.justify = "right"
     for row in rows:
         cells = (row[c] for c in columns)
-        table.add_row(*(f"{c:.2f}" if isinstance(c, float) else f"{c:,}" if isinstance(c, int) else str(c) for c in cells))
+        table.add_row(
+            *(
+                f"{c:.2f}" if isinstance(c, float) else f"{c:,}" if isinstance(c, int) else str(c)
+                for c in cells
+            )
+        )
     console().print(table)
 
 

@@ -21,8 +21,12 @@ _ = AXI_BITS
 @click.option("--lanes", type=choice(LANES), default="16", show_default=True, help="Lanes.")
 @click.option("--ways", type=choice(WAYS), default="4", show_default=True, help="Ways.")
 @click.option("--rows", type=choice(ROWS), default="16", show_default=True, help="Rows of the table.")
-@click.option("--value-bits", type=choice(VALUE_BITS), default="8", show_default=True, help="Bits of a value.")
-@click.option("--beat-bytes", type=choice(BEAT_BYTES), default="16", show_default=True, help="Bytes of a beat.")
+@click.option(
+    "--value-bits", type=choice(VALUE_BITS), default="8", show_default=True, help="Bits of a value."
+)
+@click.option(
+    "--beat-bytes", type=choice(BEAT_BYTES), default="16", show_default=True, help="Bytes of a beat."
+)
 @decoder_options
 def verilog(top: str, output: Path, name: str | None, **options: Any) -> None:
     """Export a component as Verilog-2001.

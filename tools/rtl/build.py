@@ -101,5 +101,5 @@ def build(p: DecoderParams, *, jobs: int = 2) -> Path:
         if done.returncode:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-_LOG_LINES:])
             raise BuildError(f"Verilator failed with status {done.returncode}:\n{tail}")
-        os.replace(Path(folder) / "obj" / "model.so", library)
+        (Path(folder) / "obj" / "model.so").replace(library)
     return library
