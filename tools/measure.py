@@ -1,5 +1,6 @@
 """What every codec makes of a tensor: bytes, proof of the round trip, cycles."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from atalanta.golden.errors import AtalantaError
 from atalanta.golden.values import Array
 from atalanta.sim.decoder import DecoderRun, plan, simulate
 from atalanta.sim.native import Memory
+from atalanta.tools.overhead import REASONS, overhead
 
 CODECS = ("atalanta", "shapeshifter", "raw")
 """Codecs of the hardware, in the order of tables."""
@@ -46,7 +48,11 @@ class Coded:
 
 @dataclass(frozen=True)
 class Measured:
-    """One tensor under every codec. entropy_bytes: order-0 entropy of its values, no table."""
+    """One tensor under every codec.
+
+    entropy_bytes: order-0 entropy of its values, no table. overhead: of the Atalanta stream, in bytes by
+    reason (tools.overhead).
+    """
 
     name: str
     kind: str
@@ -55,6 +61,7 @@ class Measured:
     entropy_bytes: float
     signed: bool
     coded: Mapping[str, Coded]
+    overhead: Mapping[str, float]
 
 
 def entropy_bytes(array: Array) -> float:
@@ -86,14 +93,16 @@ def measure(
         with next(memories) as memory:
             run = simulate([plan(stream, p)], p, memory)
         coded[codec] = Coded(stream, run, run.counters["words"] * p.axi_bytes)
+    least = entropy_bytes(array)
     return Measured(
         name=name,
         kind=kind,
         values=array.size,
         bytes_raw=array.nbytes,
-        entropy_bytes=entropy_bytes(array),
+        entropy_bytes=least,
         signed=array.dtype.kind == "i",
         coded=coded,
+        overhead=overhead(coded["atalanta"].stream, least),
     )
 
 
@@ -112,7 +121,8 @@ def _sums(measured: list[Measured], codec: str) -> dict[str, float]:
 def summary(name: str, kind: str, measured: Iterable[Measured]) -> dict[str, Any]:
     """A row of results, flat, for one tensor or the sum of several; units in the names.
 
-    ratio: bytes moved over bytes raw. ratio_to_entropy: stream bytes over order-0 entropy.
+    ratio: stream bytes over raw bytes. ratio_to_entropy: stream bytes over order-0 entropy. excess: of the
+    Atalanta streams over entropy + tables, as a share of those.
     """
     chosen = list(measured)
     raw = sum(m.bytes_raw for m in chosen)
@@ -134,4 +144,10 @@ def summary(name: str, kind: str, measured: Iterable[Measured]) -> dict[str, Any
             f"{codec}_cycles": sums["cycles"],
             f"{codec}_stall_share": sums["stall_share"],
         }
+    reasons: Counter[str] = Counter()
+    for m in chosen:
+        reasons.update(m.overhead)
+    row |= {f"atalanta_{reason}_bytes": reasons[reason] for reason in REASONS}
+    least = entropy + reasons["table"]
+    row["atalanta_excess"] = row["atalanta_bytes"] / least - 1 if least else 0.0
     return row

@@ -18,7 +18,7 @@ from rich.table import Table
 import atalanta
 from atalanta.golden.atomic import replacing
 from atalanta.golden.container import decode
-from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.decoder import ROWS, DecoderParams
 from atalanta.golden.errors import AtalantaError
 from atalanta.golden.params import LANES, WAYS
 from atalanta.sim.native import Memory
@@ -36,6 +36,7 @@ from atalanta.tools.cli.common import (
 )  # fmt: skip
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.measure import CODECS, Measured, measure, summary
+from atalanta.tools.overhead import REASONS
 from atalanta.tools.rtl.core import CompiledCore
 from atalanta.tools.samples import sample_path
 
@@ -129,17 +130,8 @@ def _rows(measured: list[Measured]) -> list[dict[str, Any]]:
 
 def _show(rows: list[dict[str, Any]], title: str) -> None:
     table = Table(title=title, title_justify="left")
-    heads = (
-        "tensor",
-        "raw bytes",
-        "moved bytes",
-        "ratio",
-        "to entropy",
-        "ShapeShifter",
-        "cycles",
-        "cycles raw",
-        "stalled",
-    )
+    heads = ("tensor", "raw bytes", "moved bytes", "ratio", "to entropy", "ShapeShifter", "cycles",
+             "cycles raw", "stalled")  # fmt: skip
     for head in heads:
         table.add_column(head, justify="left" if head == "tensor" else "right")
     for row in rows:
@@ -156,6 +148,19 @@ def _show(rows: list[dict[str, Any]], title: str) -> None:
             f"{row['raw_cycles']:,}",
             f"{row['atalanta_stall_share']:.1%}",
         )
+    console().print(table)
+
+
+def _show_overhead(rows: list[dict[str, Any]]) -> None:
+    """Why the Atalanta streams are longer than order-0 entropy, in per cent of raw."""
+    table = Table(title="bytes beyond order-0 entropy, in % of raw", title_justify="left")
+    for head in ("", *REASONS, "sum", "excess over entropy + table"):
+        table.add_column(head, justify="right" if head else "left")
+    for row in rows:
+        if row["tensor"].startswith("all "):
+            shares = [row[f"atalanta_{reason}_bytes"] / (row["raw_bytes"] or 1) for reason in REASONS]
+            cells = (f"{share:.3%}" for share in (*shares, sum(shares), row["atalanta_excess"]))
+            table.add_row(row["tensor"].removeprefix("all "), *cells)
     console().print(table)
 
 
@@ -193,6 +198,7 @@ def _write(folder: Path, document: dict[str, Any]) -> list[Path]:
 )
 @click.option("--lanes", type=choice(LANES), default="16", show_default=True, help="Lanes of the decoder.")
 @click.option("--ways", type=choice(WAYS), default="4", show_default=True, help="Ways of the decoder.")
+@click.option("--rows", type=choice(ROWS), default="16", show_default=True, help="Most rows of a table.")
 @click.option("--rtl/--no-rtl", default=True, show_default=True, help="Compile and run the RTL, and compare.")
 @click.option(
     "--rtl-values",
@@ -205,8 +211,8 @@ def _write(folder: Path, document: dict[str, Any]) -> list[Path]:
 @decoder_options
 @json_option
 def run(
-    file: Path | None, model: str | None, output: Path, lanes: str, ways: str, rtl: bool, rtl_values: int,
-    as_json: bool, **options: Any,
+    file: Path | None, model: str | None, output: Path, lanes: str, ways: str, rows: str, rtl: bool,
+    rtl_values: int, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Encode real tensors with every codec, prove the round trip, simulate, and run the RTL.
 
@@ -220,7 +226,7 @@ def run(
       atalanta run --model efficientnet_lite0
       atalanta run network.npz -o results/network --memory ddr4-3200 --no-rtl --json
     """
-    coding = {"lanes": int(lanes), "ways": int(ways)}
+    coding = {"lanes": int(lanes), "ways": int(ways), "rows": int(rows)}
     with progress() as bars:
         output.mkdir(parents=True, exist_ok=True)
         source = _open(str(file) if file else None, model, output, bars)
@@ -228,7 +234,7 @@ def run(
         p = decoder(options, **coding, value_bits=16 if wide else 8)
         measured = _measure_all(source, options, p, coding, bars)
         checked = _check_rtl(measured, options, p, rtl_values, bars) if rtl else None
-    rows = _rows(measured)
+    table = _rows(measured)
     document = {
         "schema": SCHEMA,
         "atalanta": atalanta.__version__,
@@ -237,14 +243,15 @@ def run(
         "decoder": asdict(p),
         "memory": memory_name(options),
         "rtl": checked,
-        "tensors": rows,
+        "tensors": table,
     }
     files = _write(output, document)
     if as_json:
         print_json(document)
         return
     out = console()
-    _show(rows, f"{document['source']}, {p.lanes} lanes, {document['memory']}")
+    _show(table, f"{document['source']}, {p.lanes} lanes, {document['memory']}")
+    _show_overhead(table)
     if checked:
         out.print(
             f"RTL: {checked['runs']} runs, {checked['values']:,} values as in the golden model, "
