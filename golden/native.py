@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from atalanta.golden.errors import ErrorCode, StreamError
 from atalanta.golden.lanes import Int, Schedule
-from atalanta.golden.params import MAX_ROWS, AtalantaParams, RawParams, ShapeShifterParams
+from atalanta.golden.params import MAX_ROWS, AtalantaParams, EbpcParams, RawParams, ShapeShifterParams
+from atalanta.golden.reference.shapeshifter import ValueBits
 from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Codes, code_dtype
 
-INTERFACE = 1
+INTERFACE = 2
 """Version of the library's functions; a library of another version is not used."""
 
 _OK = 0
@@ -83,6 +84,10 @@ class _Groups(Structure):
     ]
 
 
+class _Ebpc(Structure):
+    _fields_ = [("bits", c_int32), ("block", c_int32), ("run_bits", c_int32), ("zero", c_int32)]
+
+
 _ARGUMENTS: dict[str, list[Any]] = {
     "histogram": [c_void_p, c_int32, c_uint64, c_void_p],
     "search": [POINTER(_Problem), POINTER(_Answer)],
@@ -115,6 +120,11 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "raw_encode": [c_void_p, c_int32, c_uint64, c_int32, c_void_p],
     "limit_vectors": [c_int32],
     "raw_decode": [c_void_p, c_uint64, c_uint64, c_int32, c_void_p, c_int32],
+    "huffman_encode": [c_void_p, c_int32, c_uint64, c_void_p, c_void_p],
+    "huffman_decode": [c_void_p, c_uint64, c_uint64, c_void_p, c_int32, c_void_p, c_int32, POINTER(c_int64)],
+    "ebpc_measure": [POINTER(_Ebpc), c_void_p, c_int32, c_uint64, POINTER(c_int64)],
+    "ebpc_encode": [POINTER(_Ebpc), c_void_p, c_int32, c_uint64, c_void_p],
+    "ebpc_decode": [POINTER(_Ebpc), c_void_p, c_uint64, c_uint64, c_void_p, c_int32, c_void_p],
 }
 
 
@@ -324,17 +334,6 @@ def _groups(p: ShapeShifterParams) -> _Groups:
     return _Groups(p.bits, p.group, p.mask, p.zero_width, p.lead, p.width_bits)
 
 
-class ValueBits(NamedTuple):
-    """Bits of all values of a ShapeShifter segment, by how groups are stored.
-
-    wide: at the group's width, at least 1. narrow: at the group's width. masked: non-zero values only.
-    """
-
-    wide: int
-    narrow: int
-    masked: int
-
-
 def shapeshifter_measure(codes: Codes, group: int) -> ValueBits:
     """The value bits in all modes."""
     codes = _checked(codes, 8 * codes.itemsize)
@@ -407,4 +406,96 @@ def raw_decode(payload: bytes, count: int, p: RawParams) -> Codes:
             data.ctypes.data, data.size, count, p.bits, codes.ctypes.data, codes.itemsize
         )
     )
+    return codes
+
+
+def huffman_encode(codes: Codes, table: NDArray[np.uint32], nbytes: int) -> bytes:
+    """The Huffman codes of a segment, `nbytes` in all.
+
+    table: for each value of the codes' dtype, the code's bits, its first bit lowest, and from bit 16 on
+        its length.
+    """
+    codes = _checked(codes, 8 * codes.itemsize)
+    entries = np.ascontiguousarray(table, np.uint32)
+    if len(entries) < 1 << 8 * codes.itemsize:
+        raise ValueError(f"a table of {len(entries)} entries for {codes.dtype}")
+    payload = np.empty(nbytes + _SLACK, np.uint8)
+    _done(
+        _library().atalanta_huffman_encode(
+            codes.ctypes.data, codes.itemsize, codes.size, entries.ctypes.data, payload.ctypes.data
+        )
+    )
+    return payload[:nbytes].tobytes()
+
+
+def huffman_decode(payload: bytes, count: int, bits: int, table: NDArray[np.uint32]) -> tuple[Codes, int]:
+    """The codes, shape (count,), and the bits they take, which may be more than the payload has.
+
+    table: for each string of bits, its first bit lowest, the symbol it begins with, and from bit 16 on
+        the length of that symbol's code.
+    """
+    data = np.frombuffer(payload, np.uint8)
+    entries = np.ascontiguousarray(table, np.uint32)
+    codes = _room(count, bits)
+    used = c_int64()
+    window_bits = len(entries).bit_length() - 1
+    _done(
+        _library().atalanta_huffman_decode(
+            data.ctypes.data, data.size, count, entries.ctypes.data, window_bits, codes.ctypes.data,
+            codes.itemsize, byref(used),
+        )
+    )  # fmt: skip
+    return codes, used.value
+
+
+def _ebpc(p: EbpcParams) -> _Ebpc:
+    return _Ebpc(p.bits, p.block, p.run_bits, p.zero)
+
+
+def ebpc_measure(codes: Codes, p: EbpcParams) -> int:
+    """Bits of a segment's blocks."""
+    codes = _checked(codes, p.bits)
+    bits = c_int64()
+    _done(
+        _library().atalanta_ebpc_measure(
+            byref(_ebpc(p)), codes.ctypes.data, codes.itemsize, codes.size, byref(bits)
+        )
+    )
+    return bits.value
+
+
+def ebpc_encode(codes: Codes, p: EbpcParams, nbytes: int) -> bytes:
+    """The payload. nbytes: its length, as `ebpc_measure` and the runs of zeros lead to."""
+    codes = _checked(codes, p.bits)
+    payload = np.empty(nbytes + _SLACK, np.uint8)
+    _done(
+        _library().atalanta_ebpc_encode(
+            byref(_ebpc(p)), codes.ctypes.data, codes.itemsize, codes.size, payload.ctypes.data
+        )
+    )
+    return payload[:nbytes].tobytes()
+
+
+def ebpc_decode(payload: bytes, count: int, p: EbpcParams) -> Codes:
+    """The codes, shape (count,). Raises StreamError(VALUE) or StreamError(LANE)."""
+    data = np.frombuffer(payload, np.uint8)
+    codes = _room(count, p.bits)
+    where = np.zeros(3, np.int64)
+    status = _library().atalanta_ebpc_decode(
+        byref(_ebpc(p)), data.ctypes.data, data.size, count, codes.ctypes.data, codes.itemsize,
+        where.ctypes.data,
+    )  # fmt: skip
+    what, number, value = where.tolist()
+    if status == ErrorCode.VALUE:
+        raise StreamError(
+            ErrorCode.VALUE,
+            (
+                f"zeros run to value {number} of {count}",
+                f"block {number} has {value} planes",
+                f"block {number} holds the value {value}",
+            )[what],
+        )
+    if status == ErrorCode.LANE:
+        raise StreamError(ErrorCode.LANE, f"{len(payload)} bytes, of which {what} bits were used")
+    _done(status)
     return codes

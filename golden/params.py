@@ -12,6 +12,8 @@ LANE_DEPTH = range(2, 9)
 MAX_ROWS = 32
 GROUP = range(8, 257)
 LEAD = range(1, 8)
+RUN_BITS = range(1, 9)
+BLOCK = (4, 8, 16, 32)
 MAX_SEGMENT_VALUES = 1 << 24
 
 
@@ -113,3 +115,35 @@ class RawParams:
 
     def __post_init__(self) -> None:
         check_choice("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EbpcParams:
+    """How an EBPC segment is laid out.
+
+    bits: width of a value, 2..16.
+    block: values that are turned into bit planes together.
+    run_bits: bits of a run of zeros.
+    zero: the code of the value that counts as zero.
+    """
+
+    bits: int = 8
+    block: int = 8
+    run_bits: int = 4
+    zero: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("bits", self.bits, range(MIN_BITS, MAX_BITS + 1))
+        check_choice("block", self.block, BLOCK)
+        check_choice("run_bits", self.run_bits, RUN_BITS)
+        check_choice("zero", self.zero, range(1 << self.bits))
+
+    @property
+    def position_bits(self) -> int:
+        """Bits of a position in a plane."""
+        return (self.block - 1).bit_length()
+
+    @property
+    def plane_run_bits(self) -> int:
+        """Bits of the number of planes without ones."""
+        return (self.bits - 1).bit_length()

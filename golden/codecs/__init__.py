@@ -1,5 +1,8 @@
-"""The codecs of the container; importing this package registers them."""
+"""The codecs of the container; importing this package registers them.
 
-from atalanta.golden.codecs import atalanta, raw, shapeshifter
+To try a codec of your own, read README.md beside this file.
+"""
 
-__all__ = ["atalanta", "raw", "shapeshifter"]
+from atalanta.golden.codecs import atalanta, ebpc, huffman, raw, runs, shapeshifter, zvc
+
+__all__ = ["atalanta", "ebpc", "huffman", "raw", "runs", "shapeshifter", "zvc"]

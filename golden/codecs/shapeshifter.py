@@ -1,7 +1,7 @@
 """ShapeShifter segments of the container."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import product
 
 from atalanta.golden import native
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
@@ -26,18 +26,23 @@ class _Coded:
     def nbytes(self) -> int:
         return -(-sum(self.parts.values()) // 8)
 
+    @property
+    def padded(self) -> dict[str, int]:
+        """The parts and the bits that fill up the last byte."""
+        return {**self.parts, "padding": 8 * self.nbytes - sum(self.parts.values())}
+
     def body(self, payload: bytes) -> Body:
         p = self.params
         params = {"group": p.group - 1, "mask": p.mask, "zero_width": p.zero_width, "lead": p.lead}
-        padding = 8 * len(payload) - sum(self.parts.values())
-        return Body(params, payload, parts={**self.parts, "padding": padding})
+        return Body(params, payload, parts=self.padded)
 
 
 @register
 class ShapeShifter(Codec):
     """Per-group width, with or without a zero mask.
 
-    group: values of a group, 8..256. mask, zero_width: None takes whichever is smaller.
+    group: values of a group, 8..256; None takes the best of all (the hardware takes its own size only).
+    mask, zero_width: None takes whichever is smaller.
     """
 
     name = "shapeshifter"
@@ -49,16 +54,19 @@ class ShapeShifter(Codec):
     def __init__(
         self,
         *,
-        group: int = 16,
+        group: int | None = 16,
         mask: bool | None = None,
         zero_width: bool | None = None,
         lead: int = 4,
         engine: str = AUTO,
     ) -> None:
         self._modes = [
-            ShapeShifterParams(group=group, mask=m, zero_width=z, lead=lead)
-            for m in ([True, False] if mask is None else [mask])
-            for z in ([True, False] if zero_width is None else [zero_width])
+            ShapeShifterParams(group=g, mask=m, zero_width=z, lead=lead)
+            for g, m, z in product(
+                GROUP if group is None else [group],
+                [True, False] if mask is None else [mask],
+                [True, False] if zero_width is None else [zero_width],
+            )
         ]
         self._native = use_native(engine)
 
@@ -67,16 +75,15 @@ class ShapeShifter(Codec):
 
     def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
         modes = [replace(mode, bits=bits) for mode in self._modes]
-        if not self._native:
-            bodies = [_reference_encode(codes, mode) for mode in modes]
-            best = min(bodies, key=lambda body: body.nbytes)
-            return Draft(best.nbytes, lambda: best)
-        coded = min(_measure(codes, modes), key=lambda coded: coded.nbytes)
+        coded = min(_measure(codes, modes, by_library=self._native), key=lambda coded: coded.nbytes)
         nbytes = coded.nbytes
-        return Draft(
-            nbytes,
-            lambda: coded.body(native.shapeshifter_encode(codes, coded.params, nbytes)),
-        )
+
+        def body() -> Body:
+            if self._native:
+                return coded.body(native.shapeshifter_encode(codes, coded.params, nbytes))
+            return coded.body(reference.encode(codes, coded.params))
+
+        return Draft(nbytes, body)
 
     @classmethod
     def layout(cls, header: Header) -> ShapeShifterParams:
@@ -109,27 +116,20 @@ class ShapeShifter(Codec):
 
     @classmethod
     def parts(cls, layout: ShapeShifterParams, codes: Codes, payload: bytes) -> dict[str, int]:
-        if use_native():
-            return _measure(codes, [layout])[0].parts
-        return dict(_reference_encode(codes, layout).parts)
+        return _measure(codes, [layout], by_library=use_native())[0].padded
 
 
-def _measure(codes: Codes, modes: list[ShapeShifterParams]) -> list[_Coded]:
-    """The modes, of one group size, with their bits."""
-    count, group = len(codes), modes[0].group
-    found = native.shapeshifter_measure(codes, group)
+def _measure(codes: Codes, modes: list[ShapeShifterParams], *, by_library: bool) -> list[_Coded]:
+    """The modes with the bits that they take."""
+    measure = native.shapeshifter_measure if by_library else reference.measure
+    found = {group: measure(codes, group) for group in {p.group for p in modes}}
     coded = []
     for p in modes:
-        parts = {"width": -(-count // group) * p.width_bits}
+        bits = found[p.group]
+        parts = {"width": -(-len(codes) // p.group) * p.width_bits}
         if p.mask:
-            parts |= {"mask": count, "value": found.masked}
+            parts |= {"mask": len(codes), "value": bits.masked}
         else:
-            parts["value"] = found.narrow if p.zero_width else found.wide
+            parts["value"] = bits.narrow if p.zero_width else bits.wide
         coded.append(_Coded(p, parts))
     return coded
-
-
-def _reference_encode(codes: Codes, p: ShapeShifterParams) -> Body:
-    parts = Counter(width=0, value=0, **({"mask": 0} if p.mask else {}))
-    payload = reference.encode(codes, p, lambda name, width, _: parts.update({name: width}))
-    return _Coded(p, dict(parts)).body(payload)

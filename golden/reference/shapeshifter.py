@@ -9,6 +9,7 @@ groups ahead: in slot t stand the header of group t and the values of group t - 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,35 @@ from atalanta.golden.params import ShapeShifterParams
 from atalanta.golden.values import Codes
 
 
+class ValueBits(NamedTuple):
+    """Bits of all values of a segment, by how groups are stored.
+
+    wide: at the group's width, at least 1. narrow: at the group's width. masked: non-zero values only.
+    """
+
+    wide: int
+    narrow: int
+    masked: int
+
+
 @dataclass(frozen=True)
 class _Group:
     """A group's header: the width of its values and which of them are stored."""
 
     width: int
     stored: list[bool]
+
+
+def measure(codes: Codes, group: int) -> ValueBits:
+    """The value bits of groups of `group` codes in all modes."""
+    wide = narrow = masked = 0
+    for at in range(0, len(codes), group):
+        values = codes[at : at + group].tolist()
+        width = max(values).bit_length()
+        wide += len(values) * max(width, 1)
+        narrow += len(values) * width
+        masked += sum(value > 0 for value in values) * width
+    return ValueBits(wide, narrow, masked)
 
 
 def slots_of(count: int, p: ShapeShifterParams) -> int:
