@@ -1,4 +1,4 @@
-"""AXI4 and AXI4-Stream port signatures (ARM IHI 0022 and IHI 0051), names as vendor tools expect."""
+"""AXI port signatures (ARM IHI 0022 and IHI 0051), names as vendor tools expect."""
 
 from amaranth.hdl import unsigned
 from amaranth.lib import enum, wiring
@@ -64,5 +64,34 @@ class AxiStream(wiring.Signature):
                 "tuser": Out(1),
                 "tvalid": Out(1),
                 "tready": In(1),
+            }
+        )
+
+
+class Axi4Lite(wiring.Signature):
+    """AXI4-Lite with 32-bit data, seen from the manager (IHI 0022, B1)."""
+
+    def __init__(self, address_bits: int) -> None:
+        super().__init__(
+            {
+                "awaddr": Out(address_bits),
+                "awprot": Out(3),
+                "awvalid": Out(1),
+                "awready": In(1),
+                "wdata": Out(32),
+                "wstrb": Out(4),
+                "wvalid": Out(1),
+                "wready": In(1),
+                "bresp": In(Resp),
+                "bvalid": In(1),
+                "bready": Out(1),
+                "araddr": Out(address_bits),
+                "arprot": Out(3),
+                "arvalid": Out(1),
+                "arready": In(1),
+                "rdata": In(32),
+                "rresp": In(Resp),
+                "rvalid": In(1),
+                "rready": Out(1),
             }
         )

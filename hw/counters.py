@@ -1,6 +1,6 @@
 """Where the cycles go: every cycle of a busy decoder has exactly one cause."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,14 @@ COUNTER_BITS = 48
 def causes_layout() -> data.StructLayout:
     """One bit per cause; the first that is high counts."""
     return data.StructLayout(dict.fromkeys(CAUSES, 1))
+
+
+def count(m: Module, counter: Signal, amount: Value, clear: Value) -> None:
+    """Let `counter` grow by `amount`; a register in front of it keeps causes off the adder's path."""
+    waiting = Signal(amount.shape(), name=f"add_{counter.name.removeprefix('o_')}")
+    m.d.sync += [waiting.eq(amount), counter.eq(counter + waiting)]
+    with m.If(clear):
+        m.d.sync += [waiting.eq(0), counter.eq(0)]
 
 
 class Counters(wiring.Component):
@@ -38,7 +46,7 @@ class Counters(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """A register in front of each counter keeps causes off the adders' path."""
+        """The lowest candidate that is high, then one counter for each event."""
         m = Module()
         chosen = Signal(len(CAUSES))
         candidates = self.i_causes.as_value() | 1 << len(CAUSES) - 1
@@ -47,9 +55,5 @@ class Counters(wiring.Component):
         events = {name: chosen[i] for i, name in enumerate(CAUSES)}
         events |= {"words": self.i_word, "values": self.i_values}
         for name, amount in events.items():
-            counter = getattr(self, f"o_{name}")
-            waiting = Signal(amount.shape(), name=f"add_{name}")
-            m.d.sync += [waiting.eq(amount), counter.eq(counter + waiting)]
-            with m.If(self.i_clear):
-                m.d.sync += [waiting.eq(0), counter.eq(0)]
+            count(m, getattr(self, f"o_{name}"), amount, self.i_clear)
         return m
