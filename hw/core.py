@@ -210,7 +210,8 @@ class Core(wiring.Component):
         ]
 
         # Errors: stop reading, end the packet, wait for the bus, wait for software.
-        tensors = Signal(range(DESCRIPTORS + 4))
+        # Besides those that wait: one each in the parser, the decoders and the packer, two in the skid.
+        tensors = Signal(range(DESCRIPTORS + 5 + 1))
         accepted = self.i.valid & self.i.ready
         m.d.sync += tensors.eq(tensors + accepted - self.o_done)
         m.d.comb += [
