@@ -101,7 +101,7 @@ COUNTERS: dict[str, str] = {
     "values": "Values put out, also those of tensors that ended badly.",
     "tensors": "Tensors that ended well.",
 }
-"""Counters of 48 bits, each read as two registers."""
+"""Counters of 48 bits; registers count_<name>_low and count_<name>_high show them."""
 
 FIRST_COUNTER = 0x80
 
@@ -112,8 +112,16 @@ def _counters() -> tuple[Register, ...]:
         at = FIRST_COUNTER + 2 * REGISTER_BYTES * number
         low = Field("count", REGISTER_BITS, "Bits 31..0 as of the last snapshot.")
         high = Field("count", REGISTER_BITS, "Bits 63..32 as of the last snapshot.")
-        found.append(_register(f"{name}_low", at, Access.RO, meaning, low))
-        found.append(_register(f"{name}_high", at + REGISTER_BYTES, Access.RO, meaning, high))
+        found.append(_register(f"count_{name}_low", at, Access.RO, meaning, low))
+        found.append(
+            _register(
+                f"count_{name}_high",
+                at + REGISTER_BYTES,
+                Access.RO,
+                f"Upper half of COUNT_{name.upper()}_LOW.",
+                high,
+            )
+        )
     return tuple(found)
 
 

@@ -142,6 +142,6 @@ class Device(wiring.Component):
         kept["bytes"] = kept["words"] << self._p.axi_bytes.bit_length() - 1
         for name, value in kept.items():
             m.d.comb += [
-                getattr(registers, f"i_{name}_low").count.eq(value),
-                getattr(registers, f"i_{name}_high").count.eq(value >> REGISTER_BITS),
+                getattr(registers, f"i_count_{name}_low").count.eq(value),
+                getattr(registers, f"i_count_{name}_high").count.eq(value >> REGISTER_BITS),
             ]

@@ -96,7 +96,9 @@ class DeviceBench:
         await self.manager.put(ctx, "control", snapshot=1)
         found = {}
         for name in COUNTERS:
-            low, high = [(await self.manager.get(ctx, f"{name}_{half}"))["count"] for half in ("low", "high")]
+            low, high = [
+                (await self.manager.get(ctx, f"count_{name}_{half}"))["count"] for half in ("low", "high")
+            ]
             found[name] = low | high << 32
         return found
 
@@ -317,7 +319,7 @@ def test_counters_are_those_of_one_cycle_until_the_next_snapshot() -> None:
             await bench.push(ctx, number)
         running = await bench.counters(ctx)
         await bench.until(ctx, busy=0, done=2)
-        again = {n: (await bench.manager.get(ctx, f"{n}_low"))["count"] for n in COUNTERS}
+        again = {n: (await bench.manager.get(ctx, f"count_{n}_low"))["count"] for n in COUNTERS}
         assert again == running
         assert 0 < sum(running[cause] for cause in CAUSES) == running["cycles"]
         done = await bench.counters(ctx)

@@ -6,12 +6,10 @@ from typing import Any
 import click
 
 from atalanta.golden.atomic import replacing
-from atalanta.golden.decoder import AXI_BITS, ROWS, VALUE_BITS
+from atalanta.golden.decoder import ROWS, VALUE_BITS
 from atalanta.golden.params import BEAT_BYTES, LANES, WAYS
 from atalanta.tools.cli.common import choice, console, decoder, decoder_options
 from atalanta.tools.rtl.build import TOPS, verilog_of
-
-_ = AXI_BITS
 
 
 @click.command()
@@ -27,6 +25,13 @@ _ = AXI_BITS
 @click.option(
     "--beat-bytes", type=choice(BEAT_BYTES), default="16", show_default=True, help="Bytes of a beat."
 )
+@click.option(
+    "--queue",
+    type=click.IntRange(1, 32),
+    default=8,
+    show_default=True,
+    help="Descriptors that wait in the device.",
+)
 @decoder_options
 def verilog(top: str, output: Path, name: str | None, **options: Any) -> None:
     """Export a component as Verilog-2001.
@@ -34,10 +39,11 @@ def verilog(top: str, output: Path, name: str | None, **options: Any) -> None:
     \b
     Examples:
       atalanta verilog --top core --lanes 16 -o core.v
+      atalanta verilog --top device --lanes 16 --queue 4 -o device.v
       atalanta verilog --top lane --ways 6 -o lane.v
       atalanta verilog --top unpacker -o unpacker.v
     """
-    numbers = {n: int(options[n]) for n in ("lanes", "ways", "rows", "value_bits", "beat_bytes")}
+    numbers = {n: int(options[n]) for n in ("lanes", "ways", "rows", "value_bits", "beat_bytes", "queue")}
     text = verilog_of(top, decoder(options, **numbers), name or f"atalanta_{top}")
     with replacing(output) as out:
         out.write(text.encode())

@@ -40,7 +40,7 @@ def verilator() -> Path:
     return Path(found)
 
 
-TOPS = ("core", "lane", "unpacker")
+TOPS = ("core", "device", "lane", "unpacker")
 """Components that can be exported by name."""
 
 
@@ -49,11 +49,12 @@ def verilog_of(top: str, p: DecoderParams, name: str) -> str:
     if not util.find_spec("amaranth"):
         raise BuildError("Amaranth is not installed; install the extra atalanta[rtl]")
     from atalanta.hw.core import Core
+    from atalanta.hw.device import Device
     from atalanta.hw.export import to_verilog
     from atalanta.hw.lane import Lane
     from atalanta.hw.unpacker import Unpacker
 
-    kinds = dict(zip(TOPS, (Core, Lane, Unpacker), strict=True))
+    kinds = dict(zip(TOPS, (Core, Device, Lane, Unpacker), strict=True))
     return to_verilog(kinds[top](p), name)
 
 
