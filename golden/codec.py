@@ -16,7 +16,7 @@ from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
 from atalanta.golden.format import Record
 from atalanta.golden.header import Header
 from atalanta.golden.lanes import Int, Schedule
-from atalanta.golden.values import Codes, Mapping
+from atalanta.golden.values import Array, Buffer, Codes, Mapping, from_codes, to_codes
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,20 @@ class Draft:
 
     nbytes: what `Body.nbytes` will be.
     body: makes the body; call it once at most.
+    section_bytes: those of `nbytes` that belong to the body's sections.
+    into: does what `body` does, but puts the payload into the buffer that it is given, writable, of
+        `payload_bytes` bytes, and leaves that of the body empty. None if the codec cannot.
     """
 
     nbytes: int
     body: Callable[[], Body]
+    section_bytes: int = 0
+    into: Callable[[memoryview], Body] | None = None
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of the payload."""
+        return self.nbytes - self.section_bytes
 
 
 class Codec(ABC):
@@ -86,7 +96,11 @@ class Codec(ABC):
         overrides this.
         """
         body = self.encode(codes, bits)
-        return Draft(body.nbytes, lambda: body)
+        return Draft(body.nbytes, lambda: body, len(body.sections))
+
+    def draft_values(self, values: Array, bits: int, signed: bool, *, schedule: bool = False) -> Draft:
+        """Like `draft`, from the values. A codec that needs no array of codes overrides this."""
+        return self.draft(to_codes(values, bits, signed, self.mapping), bits, schedule=schedule)
 
     @classmethod
     @abstractmethod
@@ -102,6 +116,17 @@ class Codec(ABC):
     @abstractmethod
     def decode(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
         """The codes, shape (count,). Raises StreamError."""
+
+    @classmethod
+    def decode_values(
+        cls, layout: Any, payload: Buffer, header: Header, out: Array, *, engine: str = AUTO
+    ) -> None:
+        """Decode into `out`, shape (count,). Raises StreamError; then the content of `out` is undefined.
+
+        A codec that can put values in place overrides this.
+        """
+        codes = cls.decode(layout, bytes(payload), header.count, engine=engine)
+        out[:] = from_codes(codes, header.bits, header.signed, header.wide, cls.mapping)
 
     @classmethod
     def schedule(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule | None:

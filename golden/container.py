@@ -7,6 +7,7 @@ Segments are coded side by side on threads; the result does not depend on how ma
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atalanta.golden import codecs, header
-from atalanta.golden.codec import CODECS, Body, Codec, codec_named, codec_numbered, where
-from atalanta.golden.engine import AUTO
+from atalanta.golden.codec import CODECS, Body, Codec, Draft, codec_named, codec_numbered, where
+from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode, InputError, ParameterError, StreamError, require
-from atalanta.golden.format import SEGMENT_MULTIPLE, crc32
+from atalanta.golden.format import BASE, SEGMENT_MULTIPLE, crc32
 from atalanta.golden.header import Header, parse_shape
 from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.params import MAX_SEGMENT_VALUES
-from atalanta.golden.values import Array, Codes, Mapping, check_array, dtype_of, from_codes, to_codes
+from atalanta.golden.values import Array, Buffer, check_array, dtype_of
 
 SEGMENT_VALUES = 1 << 20
 """Values of a segment by default: small enough to spread one tensor over threads and to keep little
@@ -34,6 +35,10 @@ BEST = "best"
 WORK_BYTES = 12
 """Memory that one value of a segment takes at most while it is coded, in bytes: codes, records of
 the encoder, lanes and payload."""
+
+READ_BYTES = 4
+"""Memory that one value of a segment takes at most while it is decoded, in bytes, beside its place in the
+tensor: codes of two bytes, mapped to values."""
 
 __all__ = [
     "BEST", "CODECS", "Encoded", "Segment", "codecs", "decode", "encode", "encode_segments", "segments"
@@ -73,17 +78,92 @@ class Encoded:
         return len(self.header) + len(self.body.payload)
 
 
-def _smallest(
-    values: Array, bits: int, signed: bool, coders: list[Codec], schedule: bool
-) -> tuple[Codec, Body]:
-    """The codec with the smallest body, the first of them; only that one codes."""
-    codes: dict[Mapping, Codes] = {}
-    for coder in coders:
-        if coder.mapping not in codes:
-            codes[coder.mapping] = to_codes(values, bits, signed, coder.mapping)
-    drafts = [coder.draft(codes[coder.mapping], bits, schedule=schedule) for coder in coders]
-    best = min(range(len(coders)), key=lambda i: drafts[i].nbytes)
-    return coders[best], drafts[best].body()
+@dataclass(frozen=True)
+class _Draft:
+    """A segment that is measured: its length is known, its bits are not."""
+
+    fields: dict[str, int]
+    shape: bytes
+    codec: Codec
+    draft: Draft
+
+    @property
+    def header_bytes(self) -> int:
+        return BASE.nbytes + self.draft.section_bytes + len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.header_bytes + self.draft.payload_bytes
+
+    def encode(self) -> Encoded:
+        """The segment."""
+        body = self.draft.body()
+        return Encoded(self._header(body, body.payload), self.codec, body)
+
+    def write(self, room: memoryview) -> None:
+        """Fill `room`, of `nbytes` bytes, with the segment."""
+        payload = room[self.header_bytes :]
+        if self.draft.into is None:
+            body = self.draft.body()
+            payload[:] = body.payload
+        else:
+            body = self.draft.into(payload)
+        room[: self.header_bytes] = self._header(body, payload)
+
+    def _header(self, body: Body, payload: Buffer) -> bytes:
+        fields = {
+            "params": int.from_bytes(self.codec.record.pack(body.params), "little"),
+            "payload_bytes": len(payload),
+            "lane_bytes": body.lane_bytes,
+            "payload_crc": crc32(payload),
+        }
+        return header.pack(self.fields | fields, body.sections + self.shape)
+
+
+class _Coding:
+    """A tensor on its way into segments, parameters checked; see `encode`."""
+
+    def __init__(
+        self, array: NDArray[Any], codec: str, bits: int | None, segment_values: int, options: dict[str, Any]
+    ) -> None:
+        array, self.bits, self.signed = check_array(array, bits)
+        legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
+        whole = segment_values % SEGMENT_MULTIPLE == 0 and 0 < segment_values <= MAX_SEGMENT_VALUES
+        require(whole, "segment_values", legal, segment_values)
+        self.coders = _make(codec, options)
+        self.shape = array.shape
+        self.flat = np.ascontiguousarray(array).reshape(-1)
+        self.segment_values = segment_values
+        self.segments = max(-(-self.flat.size // segment_values), 1)
+
+    def workers(self, threads: int | None) -> int:
+        """Threads to use."""
+        values = min(self.segment_values, self.flat.size)
+        return workers(threads, self.segments, WORK_BYTES * values, self.flat.nbytes)
+
+    def draft(self, i: int, *, schedule: bool = False) -> _Draft:
+        """Segment i with the codec whose body is smallest, the first of them; only that one will code."""
+        values = self.flat[i * self.segment_values : (i + 1) * self.segment_values]
+        drafts = [c.draft_values(values, self.bits, self.signed, schedule=schedule) for c in self.coders]
+        best = min(range(len(drafts)), key=lambda k: drafts[k].nbytes)
+        shaped = i == 0 and self.shape != self.flat.shape
+        fields = {
+            "codec": self.coders[best].id,
+            "bits": self.bits,
+            "signed": self.signed,
+            "wide": values.itemsize == 2,
+            "more": i + 1 < self.segments,
+            "shaped": shaped,
+            "count": values.size,
+        }
+        shape = header.pack_shape(self.shape) if shaped else b""
+        return _Draft(fields, shape, self.coders[best], drafts[best])
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes that the segments have at most, since none is larger than stored raw."""
+        headers = self.segments * BASE.nbytes + len(header.pack_shape(self.shape))
+        return headers + self.flat.nbytes
 
 
 def encode_segments(
@@ -100,36 +180,12 @@ def encode_segments(
 
     schedule: whether bodies have schedules. For the rest see `encode`.
     """
-    array, bits, signed = check_array(array, bits)
-    legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
-    whole = segment_values % SEGMENT_MULTIPLE == 0 and 0 < segment_values <= MAX_SEGMENT_VALUES
-    require(whole, "segment_values", legal, segment_values)
-    coders = _make(codec, options)
-    flat = np.ascontiguousarray(array).reshape(-1)
-    starts = range(0, max(flat.size, 1), segment_values)
+    coding = _Coding(array, codec, bits, segment_values, options)
 
-    def run(start: int) -> Encoded:
-        values = flat[start : start + segment_values]
-        chosen, body = _smallest(values, bits, signed, coders, schedule)
-        shape = start == 0 and array.shape != flat.shape
-        sections = body.sections + (header.pack_shape(array.shape) if shape else b"")
-        fields = {
-            "codec": chosen.id,
-            "bits": bits,
-            "signed": signed,
-            "wide": array.dtype.itemsize == 2,
-            "more": start != starts[-1],
-            "shaped": shape,
-            "params": int.from_bytes(chosen.record.pack(body.params), "little"),
-            "count": values.size,
-            "payload_bytes": len(body.payload),
-            "lane_bytes": body.lane_bytes,
-            "payload_crc": crc32(body.payload),
-        }
-        return Encoded(header.pack(fields, sections), chosen, body)
+    def run(i: int) -> Encoded:
+        return coding.draft(i, schedule=schedule).encode()
 
-    values = min(segment_values, flat.size)
-    return in_order(run, starts, workers(threads, len(starts), WORK_BYTES * values, flat.nbytes))
+    return in_order(run, range(coding.segments), coding.workers(threads))
 
 
 def encode(
@@ -152,13 +208,34 @@ def encode(
 
     Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
     """
-    out = io.BytesIO()  # grows in place: the stream is in memory once
-    for segment in encode_segments(
-        array, codec, bits=bits, segment_values=segment_values, threads=threads, **options
-    ):
-        out.write(segment.header)
-        out.write(segment.body.payload)
+    coding = _Coding(array, codec, bits, segment_values, options)
+    # Segments are written where they belong: the first bytes of memory that is large enough in any
+    # case, and takes no pages before it is written. BytesIO turns it into bytes without a copy.
+    out = io.BytesIO(bytes(coding.most_bytes))
+    with out.getbuffer() as room:
+        size = _write_all(coding, room, threads)
+    out.truncate(size)
     return out.getvalue()
+
+
+def _write_all(coding: _Coding, room: memoryview, threads: int | None) -> int:
+    """Write all segments, one behind the other; returns their length."""
+    starts: list[Future[int]] = [Future() for _ in range(coding.segments + 1)]
+    starts[0].set_result(0)
+
+    def run(i: int) -> None:
+        try:
+            draft = coding.draft(i)
+            start = starts[i].result()
+            starts[i + 1].set_result(start + draft.nbytes)
+        except BaseException as error:
+            starts[i + 1].set_exception(error)  # for those who wait
+            raise
+        draft.write(room[start : start + draft.nbytes])
+
+    for _ in in_order(run, range(coding.segments), coding.workers(threads)):
+        pass
+    return starts[-1].result()
 
 
 @dataclass(frozen=True)
@@ -169,33 +246,53 @@ class Segment:
     codec: type[Codec]
     layout: Any
 
-    def payload(self, data: bytes | memoryview) -> bytes:
+    @property
+    def dtype(self) -> np.dtype[np.integer]:
+        """The dtype of the values."""
+        return dtype_of(self.header.signed, self.header.wide)
+
+    def _payload(self, data: Buffer) -> memoryview:
+        return memoryview(data)[self.header.payload_start : self.header.end]
+
+    def payload(self, data: Buffer) -> bytes:
         """The payload, its CRC checked. Raises StreamError(PAYLOAD_CRC)."""
-        payload = bytes(data[self.header.payload_start : self.header.end])
-        crc = crc32(payload)
+        self.check_payload(data)
+        return bytes(self._payload(data))
+
+    def check_payload(self, data: Buffer) -> None:
+        """Raise StreamError(PAYLOAD_CRC) if the payload is not as it was written."""
+        crc = crc32(self._payload(data))
         if crc != self.header.payload_crc:
             raise StreamError(ErrorCode.PAYLOAD_CRC, f"found {crc:#010x}, {where(self.header)}")
-        return payload
 
-    def values(self, data: bytes | memoryview, *, engine: str = AUTO) -> Array:
+    def values(self, data: Buffer, *, engine: str = AUTO) -> Array:
         """The values, shape (count,). Raises StreamError."""
-        h = self.header
-        codes = self.codec.decode(self.layout, self.payload(data), h.count, engine=engine)
-        return from_codes(codes, h.bits, h.signed, h.wide, self.codec.mapping)
+        self.check_payload(data)
+        out: Array = np.empty(self.header.count, self.dtype)
+        self.decode_into(data, out, engine=engine)
+        return out
 
-    def schedule(self, data: bytes | memoryview, *, engine: str = AUTO) -> Schedule | None:
+    def decode_into(self, data: Buffer, out: Array, *, engine: str = AUTO) -> None:
+        """Put the values into `out`, shape (count,), of the segment's dtype; the CRC is not checked.
+
+        Raises StreamError; then the content of `out` is undefined.
+        """
+        use_native(engine)  # raises for one that is not known, which not every codec asks for
+        self.codec.decode_values(self.layout, self._payload(data), self.header, out, engine=engine)
+
+    def schedule(self, data: Buffer, *, engine: str = AUTO) -> Schedule | None:
         """The order of the payload's beats, if the codec has lanes. Raises StreamError."""
         payload = self.payload(data)
         return self.codec.schedule(self.layout, payload, self.header.count, engine=engine)
 
-    def slot_bits(self, data: bytes | memoryview, *, engine: str = AUTO) -> Int:
+    def slot_bits(self, data: Buffer, *, engine: str = AUTO) -> Int:
         """Bits that each slot takes, of a codec without lanes. Raises StreamError."""
         bits = self.codec.slot_bits(self.layout, self.payload(data), self.header.count, engine=engine)
         if bits is None:
             raise ParameterError(f"codec {self.codec.name} has no slots")
         return bits
 
-    def parts(self, data: bytes | memoryview) -> dict[str, int]:
+    def parts(self, data: Buffer) -> dict[str, int]:
         """Bits of the segment by what they are for. Raises StreamError."""
         payload = self.payload(data)
         codes = self.codec.decode(self.layout, payload, self.header.count)
@@ -204,7 +301,7 @@ class Segment:
         return header_bits | dict(self.codec.parts(self.layout, codes, payload))
 
 
-def segments(data: bytes | memoryview, start: int = 0) -> Iterator[Segment]:
+def segments(data: Buffer, start: int = 0) -> Iterator[Segment]:
     """The segments of the tensor at byte `start`, headers checked, payloads not read.
 
     Raises StreamError; a stream's length is checked against every header's claim before anything
@@ -244,18 +341,25 @@ def check_end(found: list[Segment], size: int) -> None:
         raise StreamError(ErrorCode.LENGTH, f"{size - end} bytes after the end at byte {end}")
 
 
-def _checked(view: memoryview) -> tuple[list[Segment], StreamError | None]:
+def _checked(view: memoryview, threads: int | None) -> tuple[list[Segment], StreamError | None]:
     """The segments whose headers and payloads are whole, and what is wrong behind them, if anything."""
     found: list[Segment] = []
+    wrong: StreamError | None = None
     try:
-        for segment in segments(view):
-            segment.payload(view)
-            found.append(segment)
+        found.extend(segments(view))
         tensor_shape(found)
         check_end(found, len(view))
     except StreamError as error:
-        return found, error
-    return found, None
+        wrong = error
+    whole = 0
+    try:
+        for _ in in_order(
+            lambda segment: segment.check_payload(view), found, workers(threads, len(found), 1, 0)
+        ):
+            whole += 1
+    except StreamError as error:
+        wrong = error
+    return found[:whole], wrong
 
 
 def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, engine: str = AUTO) -> Array:
@@ -269,7 +373,7 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
     engine: see golden/engine.py.
     """
     view = memoryview(data).cast("B")
-    found, error = _checked(view)
+    found, error = _checked(view, threads)
     if error is not None:
         for segment in found:  # whose values may be wrong, which would come first
             segment.values(view, engine=engine)
@@ -277,14 +381,14 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
     counts = [s.header.count for s in found]
     ends = np.cumsum(counts).tolist()
     try:
-        out = np.empty(ends[-1], dtype_of(found[0].header.signed, found[0].header.wide))
+        out: Array = np.empty(ends[-1], found[0].dtype)
     except MemoryError:
         raise InputError(f"a tensor of {ends[-1]:,} values does not fit into memory") from None
 
     def run(i: int) -> None:
-        out[ends[i] - counts[i] : ends[i]] = found[i].values(view, engine=engine)
+        found[i].decode_into(view, out[ends[i] - counts[i] : ends[i]], engine=engine)
 
-    at_work = workers(threads, len(found), WORK_BYTES * max(counts), len(view))
+    at_work = workers(threads, len(found), READ_BYTES * max(counts), len(view))
     for _ in in_order(run, range(len(found)), at_work):
         pass
     return out.reshape(tensor_shape(found))

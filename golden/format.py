@@ -202,6 +202,6 @@ def padded(data: bytes, unit: int) -> bytes:
     return data + bytes(round_up(len(data), unit) - len(data))
 
 
-def crc32(data: bytes, crc: int = 0) -> int:
+def crc32(data: bytes | memoryview, crc: int = 0) -> int:
     """CRC-32 as in zlib; `crc` continues an earlier one."""
     return zlib.crc32(data, crc)

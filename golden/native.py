@@ -3,7 +3,8 @@
 Plain functions on NumPy arrays around a C++ library (golden/native/*.cc) that `ctypes` loads; calls
 release the interpreter's lock, so threads run side by side. `engine` says when it is used.
 
-Codes are uint8 or uint16 arrays, contiguous, below 2^bits.
+Codes are uint8 or uint16 arrays, contiguous, below 2^bits. The Atalanta functions also take the values
+themselves, in two's complement: `bias` is what a value lacks to its code, modulo the size of an element.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.params import MAX_ROWS, AtalantaParams, EbpcParams, RawParams, ShapeShifterParams
 from atalanta.golden.reference.shapeshifter import ValueBits
 from atalanta.golden.table import PUBLISHED, Table
-from atalanta.golden.values import Codes, code_dtype
+from atalanta.golden.values import Buffer, Codes, code_dtype
 
 INTERFACE = 2
 """Version of the library's functions; a library of another version is not used."""
@@ -40,6 +41,7 @@ class _Segment(Structure):
         ("beat_bytes", c_int32),
         ("lane_depth", c_int32),
         ("rows", c_int32),
+        ("bias", c_int32),
         ("v_min", c_void_p),
         ("cum", c_void_p),
     ]
@@ -92,7 +94,7 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "histogram": [c_void_p, c_int32, c_uint64, c_void_p],
     "search": [POINTER(_Problem), POINTER(_Answer)],
     "encode_measure": [POINTER(_Segment), c_void_p, c_int32, c_uint64, c_void_p, POINTER(c_int32)],
-    "encode_write": [c_void_p],
+    "encode_write": [c_void_p, c_void_p],
     "encode_free": [c_void_p],
     "decode": [
         POINTER(_Segment),
@@ -145,7 +147,6 @@ def _find() -> tuple[ctypes.CDLL | None, str]:
     for name, arguments in _ARGUMENTS.items():
         getattr(library, f"atalanta_{name}").argtypes = arguments
     library.atalanta_encode_measure.restype = c_void_p
-    library.atalanta_encode_write.restype = c_void_p
     library.atalanta_encode_free.restype = None
     return library, ""
 
@@ -179,11 +180,16 @@ def _done(status: int) -> None:
         raise RuntimeError(f"the native library refused its arguments (status {status})")
 
 
-def _checked(codes: Codes, bits: int) -> Codes:
-    """The codes as the library takes them. Raises ValueError if one needs more than `bits`."""
+def _contiguous(codes: Codes, bits: int) -> Codes:
+    """The codes, or the values they stand for, as the library takes them. Raises ValueError."""
     if codes.dtype not in (np.uint8, np.uint16) or bits > 8 * codes.itemsize:
         raise ValueError(f"codes of {bits} bits cannot come as {codes.dtype}")
-    codes = np.ascontiguousarray(codes)
+    return np.ascontiguousarray(codes)
+
+
+def _checked(codes: Codes, bits: int) -> Codes:
+    """The codes as the library takes them. Raises ValueError if one needs more than `bits`."""
+    codes = _contiguous(codes, bits)
     if bits < 8 * codes.itemsize and codes.size and int(codes.max()) >> bits:
         raise ValueError(f"code {codes.max()} needs over {bits} bits")
     return codes
@@ -193,13 +199,14 @@ def _room(count: int, bits: int) -> Codes:
     return np.empty(count, code_dtype(bits > 8))
 
 
-def _segment(table: Table, p: AtalantaParams) -> tuple[_Segment, list[NDArray[np.uint16]]]:
-    """The library's view of parameters and table, and the arrays it points to."""
+def _segment(table: Table, p: AtalantaParams, bias: int) -> tuple[_Segment, NDArray[np.uint16]]:
+    """The library's view of parameters and table, and the array it points to."""
     if table.precision != PUBLISHED or (table.bits, table.rows) != (p.bits, p.rows):
         raise ValueError("the native codec takes tables of the stream's precision, bits and rows only")
-    columns = [np.array(table.v_min, np.uint16), np.array(table.cum, np.uint16)]
-    pointers = [column.ctypes.data for column in columns]
-    return _Segment(p.bits, p.lanes, p.ways, p.beat_bytes, p.lane_depth, p.rows, *pointers), columns
+    columns = np.array((table.v_min, table.cum), np.uint16)
+    at, size = columns.ctypes.data, columns.strides[0]
+    made = _Segment(p.bits, p.lanes, p.ways, p.beat_bytes, p.lane_depth, p.rows, bias, at, at + size)
+    return made, columns
 
 
 class _Beats:
@@ -219,11 +226,15 @@ def _slots(count: int, p: AtalantaParams) -> int:
     return -(-count // p.lanes) + p.ways if count else 0
 
 
-def histogram(codes: Codes, bits: int) -> Int:
+def histogram(codes: Codes, bits: int, bias: int = 0) -> Int:
     """How often each code occurs, shape (2^bits,)."""
-    codes = _checked(codes, bits)
+    codes = _contiguous(codes, bits)
     counts = np.zeros(1 << 8 * codes.itemsize, np.int64)
     _done(_library().atalanta_histogram(codes.ctypes.data, codes.itemsize, codes.size, counts.ctypes.data))
+    if bias:
+        counts = np.concatenate([counts[-bias:], counts[:-bias]])
+    if counts[1 << bits :].any():
+        raise ValueError(f"some code needs over {bits} bits")
     return counts[: 1 << bits]
 
 
@@ -260,12 +271,12 @@ class AtalantaEncoder:
 
     lane_bytes: bytes of each lane. used_bits: bits that carry values.
 
-    Raises ValueError if the table gives no counts to a value's row.
+    Raises ValueError if the table gives no counts to a value's row, or has none for the value.
     """
 
-    def __init__(self, codes: Codes, table: Table, p: AtalantaParams) -> None:
-        self._codes = _checked(codes, p.bits)  # the library reads them until the payload is written
-        segment, _columns = _segment(table, p)
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, bias: int = 0) -> None:
+        self._codes = _contiguous(codes, p.bits)  # the library reads them until the payload is written
+        segment, _columns = _segment(table, p, bias)
         lane_bits = np.empty(p.lanes, np.uint32)
         status = c_int32()
         library = _library()
@@ -274,31 +285,50 @@ class AtalantaEncoder:
             lane_bits.ctypes.data, byref(status),
         )  # fmt: skip
         if status.value == ErrorCode.VALUE:
-            raise ValueError("the table gives no counts to a row that a value needs")
+            raise ValueError("the table gives no counts to a value")
         _done(status.value)
         self._free = weakref.finalize(self, library.atalanta_encode_free, self._handle)
         self.used_bits = int(lane_bits.sum(dtype=np.int64))
         self.lane_bytes: list[int] = ((lane_bits.astype(np.int64) + 7) // 8).tolist()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the payload."""
+        return sum(self.lane_bytes)
+
     def write(self) -> bytes:
         """The payload."""
+        payload = np.empty(self.nbytes, np.uint8)
+        self.write_into(payload.data)
+        return payload.tobytes()
+
+    def write_into(self, room: memoryview) -> None:
+        """Put the payload into `room`, writable, of `nbytes` bytes."""
         if not self._free.alive:
             raise RuntimeError("a segment is written once")
-        written = _library().atalanta_encode_write(self._handle)
-        if not written:
-            raise MemoryError
-        payload = ctypes.string_at(written, sum(self.lane_bytes))
+        view = np.frombuffer(room, np.uint8)
+        if view.size != self.nbytes or not view.flags.writeable:
+            raise ValueError(f"a payload of {self.nbytes} bytes does not go into {view.size}")
+        _done(_library().atalanta_encode_write(self._handle, view.ctypes.data))
         self._free()
-        return payload
 
 
 def _decode(
-    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams, beats: _Beats | None
+    payload: Buffer,
+    lane_bytes: list[int],
+    count: int,
+    table: Table,
+    p: AtalantaParams,
+    beats: _Beats | None,
+    bias: int = 0,
+    out: Codes | None = None,
 ) -> Codes:
-    segment, _columns = _segment(table, p)
+    segment, _columns = _segment(table, p, bias)
     lengths = np.array(lane_bytes, np.uint32)
     data = np.frombuffer(payload, np.uint8)
-    codes = _room(count, p.bits)
+    codes = _room(count, p.bits) if out is None else out
+    if codes.size != count or not codes.flags.c_contiguous or p.bits > 8 * codes.itemsize:
+        raise ValueError(f"{count} codes of {p.bits} bits do not go into {codes.dtype}{codes.shape}")
     where = np.zeros(3, np.int64)
     status = _library().atalanta_decode(
         byref(segment), data.ctypes.data, data.size, lengths.ctypes.data, count, codes.ctypes.data,
@@ -315,14 +345,25 @@ def _decode(
 
 
 def atalanta_decode(
-    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams
+    payload: Buffer,
+    lane_bytes: list[int],
+    count: int,
+    table: Table,
+    p: AtalantaParams,
+    *,
+    bias: int = 0,
+    out: Codes | None = None,
 ) -> Codes:
-    """The codes of a segment, shape (count,). Raises StreamError(VALUE) or StreamError(LANE)."""
-    return _decode(payload, lane_bytes, count, table, p, None)
+    """The codes of a segment, or its values, shape (count,). Raises StreamError(VALUE) or StreamError(LANE).
+
+    out: where they go, contiguous, uint8 or uint16; by default a new array. Its content is undefined after
+        an error.
+    """
+    return _decode(payload, lane_bytes, count, table, p, None, bias, out)
 
 
 def atalanta_schedule(
-    payload: bytes, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams
+    payload: Buffer, lane_bytes: list[int], count: int, table: Table, p: AtalantaParams
 ) -> Schedule:
     """The order of a segment's beats, from decoding it. Raises StreamError(VALUE) or StreamError(LANE)."""
     beats = _Beats(lane_bytes, p.beat_bytes)

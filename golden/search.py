@@ -196,8 +196,12 @@ class _Search:
         self.counts: list[int] = []
         self.visits = 0
 
-    def offer(self, cuts: tuple[int, ...]) -> None:
-        """Take these boundaries, with their best counts, if they are better."""
+    def offer(self, cuts: tuple[int, ...]) -> int:
+        """Take these boundaries, with their best counts, if they are better.
+
+        Returns the price at which those counts are the best and sum to the total: what the next count
+        would gain.
+        """
         pairs = list(pairwise(cuts))
         values = [int(self.rows.values[i, j]) for i, j in pairs]
         counts = allocate(values, [int(self.rows.least[i, j]) for i, j in pairs], self.rows.total)
@@ -208,12 +212,14 @@ class _Search:
         )
         if cost < self.cost:
             self.cost, self.cuts, self.counts = cost, cuts, counts
+        gains = (*self.rows.gains.tolist(), 0)
+        return max(n * int(gains[c - 1]) for n, c in zip(values, counts, strict=True))
 
     def raise_bound(self, steps: int = MAX_PRICES) -> _Priced:
         """The price with the highest bound.
 
-        Counts spent are nearly inverse to the price, so each price scales the last by them; bisection
-        where that leaves the bracket.
+        Each price is the one that suits the boundaries found at the last; bisection where that leaves
+        the bracket. If the same boundaries are the best at it, their cost is the bound.
         """
         total = self.rows.total
         price = max(int(self.rows.values[0, -1]) * UNIT_PRICE, 1)
@@ -221,16 +227,16 @@ class _Search:
         best: _Priced | None = None
         for _ in range(steps):
             solved = _solve(self.rows, self.most_rows, price)
-            self.offer(solved.cuts)
+            suited = self.offer(solved.cuts)
             if best is None or solved.bound > best.bound:
                 best = solved
-            if solved.spent == total:
+            if solved.spent == total or best.bound == self.cost:
                 break
             if solved.spent > total:
                 low = price
             else:
                 high = price
-            price = price * solved.spent // total
+            price = suited
             if not low < price < high:
                 price = (low + high) // 2 if high < _INFINITE else low + 1
             if price == low:

@@ -21,6 +21,9 @@ Codes = NDArray[np.unsignedinteger[Any]]
 """uint8 or uint16."""
 Array = NDArray[np.integer]
 
+Buffer = bytes | memoryview
+"""Bytes that nobody copies on their way; a memoryview may be writable."""
+
 DTYPES = {np.dtype(t): t.__name__ for t in (np.int8, np.uint8, np.int16, np.uint16)}
 
 
@@ -67,12 +70,23 @@ def code_dtype(wide: bool) -> np.dtype[np.unsignedinteger[Any]]:
     return np.dtype(np.uint16 if wide else np.uint8)
 
 
+def bias_of(bits: int, signed: bool) -> int:
+    """What a value lacks to its offset binary code."""
+    return 1 << bits - 1 if signed else 0
+
+
+def raw_view(values: Array) -> Codes:
+    """The values' memory as unsigned numbers, in the machine's byte order."""
+    flat = values.reshape(-1).astype(values.dtype.newbyteorder("="), copy=False)
+    return flat.view(code_dtype(flat.itemsize == 2))
+
+
 def to_codes(values: Array, bits: int, signed: bool, mapping: Mapping) -> Codes:
     """Codes 0..2^bits-1, shape (count,), of values that fit `bits`; may share the values' memory."""
-    flat = values.reshape(-1).astype(values.dtype.newbyteorder("="), copy=False)
-    codes: Codes = flat.view(code_dtype(flat.itemsize == 2))
+    codes = raw_view(values)
     if not signed:
         return codes
+    flat = codes.view(dtype_of(signed, codes.itemsize == 2))
     top, mask = codes.dtype.type(1 << bits - 1), codes.dtype.type((1 << bits) - 1)
     if mapping is Mapping.OFFSET_BINARY:
         codes = codes ^ top

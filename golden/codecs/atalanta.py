@@ -24,7 +24,7 @@ from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS
 from atalanta.golden.reference import atalanta as reference
 from atalanta.golden.search import search
 from atalanta.golden.table import PUBLISHED, Table
-from atalanta.golden.values import Codes, Mapping
+from atalanta.golden.values import Array, Buffer, Codes, Mapping, bias_of, raw_view
 
 LANE_COST_BITS = 24
 WAY_COST_BITS = 12
@@ -97,7 +97,18 @@ class Atalanta(Codec):
         return self.draft(codes, bits, schedule=True).body()
 
     def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
-        found = native.histogram(codes, bits) if self._native else np.bincount(codes, minlength=1 << bits)
+        return self._draft(codes, bits, 0, schedule)
+
+    def draft_values(self, values: Array, bits: int, signed: bool, *, schedule: bool = False) -> Draft:
+        if not self._native:
+            return super().draft_values(values, bits, signed, schedule=schedule)
+        return self._draft(raw_view(values), bits, bias_of(bits, signed), schedule)
+
+    def _draft(self, codes: Codes, bits: int, bias: int, schedule: bool) -> Draft:
+        """codes: with the native engine, also values that lack `bias` to their codes."""
+        found = (
+            native.histogram(codes, bits, bias) if self._native else np.bincount(codes, minlength=1 << bits)
+        )
         table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
         require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
         by_row = np.add.reduceat(found, table.v_min)
@@ -106,14 +117,12 @@ class Atalanta(Codec):
         if self._fit:
             p = replace(p, lanes=fit_lanes(bits * len(codes), p))
         code = native.AtalantaEncoder if self._native else _ReferenceEncoder
-        coded = code(codes, table, p)
+        coded = code(codes, table, p, bias)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
             p = replace(p, lanes=p.lanes // 2)  # lanes too unequal for the header
-            coded = code(codes, table, p)
+            coded = code(codes, table, p, bias)
 
-        def body() -> Body:
-            payload = coded.write()
-            layout = Layout(p, table, coded.lane_bytes)
+        def made(payload: bytes, order: Schedule | None = None) -> Body:
             return Body(
                 params={
                     "lanes_log2": p.lanes.bit_length() - 1,
@@ -126,12 +135,23 @@ class Atalanta(Codec):
                 sections=_pack_sections(table, coded.lane_bytes),
                 lane_bytes=min(coded.lane_bytes),
                 parts=_parts(coded, by_row, table, p),
-                schedule=self.schedule(layout, payload, len(codes), engine=self._engine)
-                if schedule
-                else None,
+                schedule=order,
             )
 
-        return Draft(_section_bytes(p) + sum(coded.lane_bytes), body)
+        def body() -> Body:
+            payload = coded.write()
+            if not schedule:
+                return made(payload)
+            layout = Layout(p, table, coded.lane_bytes)
+            return made(payload, self.schedule(layout, payload, len(codes), engine=self._engine))
+
+        def into(room: memoryview) -> Body:
+            coded.write_into(room)
+            return made(b"")
+
+        sections = _section_bytes(p)
+        size = sections + sum(coded.lane_bytes)
+        return Draft(size, body, sections, None if schedule else into)
 
     @classmethod
     def layout(cls, header: Header) -> Layout:
@@ -154,6 +174,17 @@ class Atalanta(Codec):
         return reference.decode(payload, layout.lane_bytes, count, layout.table, layout.params)[0]
 
     @classmethod
+    def decode_values(
+        cls, layout: Layout, payload: Buffer, header: Header, out: Array, *, engine: str = AUTO
+    ) -> None:
+        if not use_native(engine):
+            super().decode_values(layout, payload, header, out, engine=engine)
+            return
+        bias = bias_of(header.bits, header.signed)
+        where = (layout.lane_bytes, header.count, layout.table, layout.params)
+        native.atalanta_decode(payload, *where, bias=bias, out=raw_view(out))
+
+    @classmethod
     def parts(cls, layout: Layout, codes: Codes, payload: bytes) -> dict[str, int]:
         by_row = np.add.reduceat(np.bincount(codes, minlength=1 << layout.params.bits), layout.table.v_min)
         code = native.AtalantaEncoder if use_native() else _ReferenceEncoder
@@ -171,7 +202,9 @@ class Atalanta(Codec):
 class _ReferenceEncoder:
     """The reference in the manner of native.AtalantaEncoder."""
 
-    def __init__(self, codes: Codes, table: Table, p: AtalantaParams) -> None:
+    def __init__(self, codes: Codes, table: Table, p: AtalantaParams, bias: int = 0) -> None:
+        if bias:
+            raise ValueError("the reference takes codes")
         self._coded = reference.encode(codes.astype(np.uint16, copy=False), table, p)
         self.lane_bytes = self._coded.lane_bytes
         self.used_bits = self._coded.used_bits
@@ -179,6 +212,10 @@ class _ReferenceEncoder:
     def write(self) -> bytes:
         """The payload."""
         return self._coded.payload
+
+    def write_into(self, room: memoryview) -> None:
+        """Put the payload into `room`."""
+        room[:] = self._coded.payload
 
 
 def check_table(by_row: Int, table: Table) -> None:

@@ -12,7 +12,7 @@ from atalanta.golden.header import Header
 from atalanta.golden.lanes import Int
 from atalanta.golden.params import RawParams
 from atalanta.golden.reference import raw as reference
-from atalanta.golden.values import Codes, Mapping
+from atalanta.golden.values import Array, Buffer, Codes, Mapping
 
 
 @register
@@ -29,14 +29,29 @@ class Raw(Codec):
         self._native = use_native(engine)
 
     def draft(self, codes: Codes, bits: int, *, schedule: bool = False) -> Draft:
-        payload = reference.payload_bytes(len(codes), RawParams(bits=bits))
-        return Draft(payload, lambda: self.encode(codes, bits))
+        payload_bytes = reference.payload_bytes(len(codes), RawParams(bits=bits))
+        return Draft(payload_bytes, lambda: self.encode(codes, bits))
 
     def encode(self, codes: Codes, bits: int) -> Body:
         p = RawParams(bits=bits)
         encode = native.raw_encode if self._native else reference.encode
         payload = encode(codes, p)
         return Body({}, payload, parts=self.parts(p, codes, payload))
+
+    def draft_values(self, values: Array, bits: int, signed: bool, *, schedule: bool = False) -> Draft:
+        if bits != 8 * values.itemsize:
+            return super().draft_values(values, bits, signed, schedule=schedule)
+        memory = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view(np.uint8).data
+        parts = {"value": values.size * bits, "padding": 0}
+
+        def body() -> Body:
+            return Body({}, bytes(memory), parts=parts)
+
+        def into(room: memoryview) -> Body:
+            room[:] = memory
+            return Body({}, b"", parts=parts)
+
+        return Draft(len(memory), body, into=into)
 
     @classmethod
     def layout(cls, header: Header) -> RawParams:
@@ -48,6 +63,15 @@ class Raw(Codec):
         what = f"payload of {header.payload_bytes} bytes where {expected} are due"
         header_check(ok, ErrorCode.LENGTH, what, header)
         return p
+
+    @classmethod
+    def decode_values(
+        cls, layout: RawParams, payload: Buffer, header: Header, out: Array, *, engine: str = AUTO
+    ) -> None:
+        if layout.bits == 8 * out.itemsize:
+            out[:] = np.frombuffer(payload, out.dtype.newbyteorder("<"))
+        else:
+            super().decode_values(layout, payload, header, out, engine=engine)
 
     @classmethod
     def section_bytes(cls, layout: RawParams) -> int:

@@ -23,14 +23,14 @@ template DecodeBody<uint8_t> decode_body_avx2(unsigned, unsigned);
 template DecodeBody<uint16_t> decode_body_avx2(unsigned, unsigned);
 
 template <bool kLong>
-static EncodeBodies encode_bodies_for(unsigned code_bytes) {
+static EncodeBodies encode_bodies_for(unsigned value_bytes) {
   return {forward_groups<Avx2, kLong>,
-          code_bytes == 1 ? backward_groups<Avx2, kLong, uint8_t> : backward_groups<Avx2, kLong, uint16_t>,
+          value_bytes == 1 ? backward_groups<Avx2, kLong, uint8_t> : backward_groups<Avx2, kLong, uint16_t>,
           nullptr};
 }
 
-EncodeBodies encode_bodies_avx2(unsigned rows, unsigned code_bytes) {
-  return rows > 16 ? encode_bodies_for<true>(code_bytes) : encode_bodies_for<false>(code_bytes);
+EncodeBodies encode_bodies_avx2(unsigned rows, unsigned value_bytes) {
+  return rows > 16 ? encode_bodies_for<true>(value_bytes) : encode_bodies_for<false>(value_bytes);
 }
 
 }  // namespace atalanta

@@ -8,6 +8,7 @@ namespace atalanta {
 // As golden.params.AtalantaParams, with the table of `rows` rows.
 struct Segment {
   int32_t bits, lanes, ways, beat_bytes, lane_depth, rows;
+  int32_t bias;           // of codes over the values they stand for, modulo the size of an element
   const uint16_t* v_min;  // lowest value of each row
   const uint16_t* cum;    // counts before each row
 
@@ -30,7 +31,7 @@ struct Segment {
 struct Row {
   uint32_t cum, cum_end;
   uint32_t offset_bits;
-  uint32_t v_min, last_offset;
+  uint32_t v_min, last_offset;  // v_min is a code
 };
 
 Row make_row(const Segment& segment, int32_t row);

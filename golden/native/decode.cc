@@ -20,7 +20,7 @@ Decoder::Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segme
     std::fill(packed_rows + made.cum, packed_rows + made.cum_end,
               made.cum | static_cast<uint64_t>(made.cum_end) << PackedRow::kCumEnd |
                   static_cast<uint64_t>(made.offset_bits) << PackedRow::kOffsetBits |
-                  static_cast<uint64_t>(made.v_min) << PackedRow::kVMin |
+                  static_cast<uint64_t>(lowest(made)) << PackedRow::kLowest |
                   static_cast<uint64_t>(made.last_offset) << PackedRow::kLastOffset);
     row[rows] = made;
     number[rows++] = static_cast<uint8_t>(r);
@@ -101,7 +101,7 @@ class Run {
         where_ = {{row.v_min + offset, d_.number[index], static_cast<int64_t>(k + ways_)}};
         return false;
       }
-      out[lane] = static_cast<Out>(row.v_min + offset);
+      out[lane] = static_cast<Out>(d_.lowest(row) + offset);
       advance(lane, shift + row.offset_bits, k + ways_);
     }
     return true;
@@ -163,7 +163,7 @@ Status decode(const uint8_t* payload, const uint32_t* lane_bytes, uint64_t count
 
 using namespace atalanta;
 
-// Decodes a segment. out: `count` codes of `out_bytes` bytes each. columns: room for all beats of the
+// Decodes a segment. out: `count` values of `out_bytes` bytes each. columns: room for all beats of the
 // schedule, or null. where: three numbers that locate an error; see Where.
 ATALANTA_API int32_t atalanta_decode(const Segment* p, const uint8_t* payload, uint64_t payload_bytes,
                                      const uint32_t* lane_bytes, uint64_t count, void* out, int32_t out_bytes,

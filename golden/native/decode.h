@@ -6,14 +6,17 @@
 
 namespace atalanta {
 
-// A row in one word: cum from bit 0, then the fields named here; v_min has 16 bits, as has the last.
+// A row in one word: cum from bit 0, then the fields named here, the last two of 16 bits.
 struct PackedRow {
-  static constexpr unsigned kCumEnd = 10, kOffsetBits = 21, kVMin = 26, kLastOffset = 42;
+  static constexpr unsigned kCumEnd = 10, kOffsetBits = 21, kLowest = 26, kLastOffset = 42;
 };
 
 struct Decoder {
   // recorder: notes the schedule, or null.
   Decoder(const uint8_t* payload, const uint32_t* lane_bytes, const Segment& p, Recorder* recorder);
+
+  // The lowest value of a row, in two's complement.
+  uint32_t lowest(const Row& r) const { return (r.v_min - static_cast<uint32_t>(p.bias)) & 0xffff; }
 
   // Hands out the beats that lanes asked for in a group whose first slot is `slot`.
   void route(const GroupEvents& asks, uint64_t slot) {

@@ -19,7 +19,7 @@ struct VectorTable {
   // lie at most 2^-24 apart: rounding to nearest cannot make one reach the other.
 
   alignas(64) uint32_t coding[kMaxRows];   // cum | cum_end << 11 | offset_bits << 22
-  alignas(64) uint32_t offsets[kMaxRows];  // v_min | last_offset << 16
+  alignas(64) uint32_t offsets[kMaxRows];  // lowest value | last_offset << 16
 
   explicit VectorTable(const Decoder& d) : coding(), offsets() {
     for (float& limit : limits) limit = std::numeric_limits<float>::infinity();
@@ -27,7 +27,7 @@ struct VectorTable {
       const Row& row = d.row[r];
       limits[r] = static_cast<float>(row.cum) / (kTotal / 2) - 1;
       coding[r] = row.cum | row.cum_end << 11 | row.offset_bits << 22;
-      offsets[r] = row.v_min | row.last_offset << 16;
+      offsets[r] = d.lowest(row) | row.last_offset << 16;
     }
   }
 };
@@ -40,7 +40,7 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
   const typename V::template Lookup<kLong> coding(table.coding), offsets(table.offsets);
   const unsigned lanes = static_cast<unsigned>(d.p.lanes), ways = static_cast<unsigned>(d.p.ways);
   const U ones = V::set(~0u), count_mask = V::set(2 * kTotal - 1), code_mask = V::set(0x7fff);
-  const U beat_bit = V::set(1u << d.beat_shift);
+  const U beat_bit = V::set(1u << d.beat_shift), value_mask = V::set(static_cast<Out>(~0u));
   alignas(64) uint32_t ring_of[kMaxLanes], at[V::N];
   for (unsigned lane = 0; lane < lanes; ++lane) ring_of[lane] = lane * d.beats.stride();
   unsigned way = 0;
@@ -86,7 +86,7 @@ TARGET bool decode_groups(Decoder& d, uint64_t groups, Out* out) {
         V::store(range_at, V::left(range, shift));
         V::store(delta_at, delta);
         bad = V::either(bad, V::sub(V::template right<16>(place), offset));
-        V::store_narrow(out + slot * lanes + first, V::add(V::both(place, V::set(0xffff)), offset));
+        V::store_narrow(out + slot * lanes + first, V::both(V::add(place, offset), value_mask));
         take = V::add(offset_bits, shift);
         const U after = V::add(ahead, take);
         asks[group % 2].add(slot, first, V::test(V::differ(ahead, after), beat_bit));

@@ -33,7 +33,7 @@ TARGET bool decode_groups_scalar(Decoder& d, uint64_t groups, Out* out) {
       state.low[way][lane] = low << shift & 0x7fff;
       state.range[way][lane] = size << shift;
       bad |= (row >> Packed::kLastOffset) - offset;
-      *out++ = static_cast<Out>((row >> Packed::kVMin) + offset);
+      *out++ = static_cast<Out>((row >> Packed::kLowest) + offset);
       const uint32_t after = used + offset_bits + shift;
       d.used[lane] = after;
       if (((used + kAskBits) ^ (after + kAskBits)) & beat_bit)

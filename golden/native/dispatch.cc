@@ -19,9 +19,9 @@ DecodeBody<Out> decode_body(unsigned lanes, unsigned rows) {
   return decode_groups_scalar<AnyMachine, Out>;
 }
 
-EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned code_bytes) {
-  if (lanes >= 16 && vector_lanes() >= 16) return encode_bodies_avx512(rows, code_bytes);
-  if (lanes >= 8 && vector_lanes() >= 8) return encode_bodies_avx2(rows, code_bytes);
+EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned value_bytes) {
+  if (lanes >= 16 && vector_lanes() >= 16) return encode_bodies_avx512(rows, value_bytes);
+  if (lanes >= 8 && vector_lanes() >= 8) return encode_bodies_avx2(rows, value_bytes);
   return {};
 }
 

@@ -9,7 +9,7 @@
 namespace atalanta {
 
 Encoder::Encoder(const Segment& segment, const void* from, unsigned bytes, uint64_t n)
-    : p(segment), codes(from), code_bytes(bytes), count(n), beat_shift(segment.beat_shift()) {
+    : p(segment), values(from), value_bytes(bytes), count(n), beat_shift(segment.beat_shift()) {
   for (int32_t r = 0; r < p.rows; ++r) row[r] = make_row(p, r);
 }
 
@@ -19,11 +19,11 @@ constexpr uint64_t kChunkValues = 4096;     // values whose rows are looked up a
 constexpr uint64_t kBlockValues = 1 << 20;  // values whose records are kept
 constexpr size_t kAskRoom = kChunkValues + kMaxLanes * kMaxWays + 8;  // beats asked for in a chunk, at most
 
-template <class Code>
-bool find_rows(const uint8_t* row_of, const void* codes, uint64_t n, uint8_t* rows) {
-  const Code* code = static_cast<const Code*>(codes);
+template <class Value>
+bool find_rows(const uint8_t* row_of, const void* values, uint64_t n, uint8_t* rows) {
+  const Value* value = static_cast<const Value*>(values);
   unsigned all = 0;
-  for (uint64_t i = 0; i < n; ++i) all |= rows[i] = row_of[code[i]];
+  for (uint64_t i = 0; i < n; ++i) all |= rows[i] = row_of[value[i]];
   return all < kMaxRows;
 }
 
@@ -53,23 +53,22 @@ class BackWriter {
 
 class Encoding {
  public:
-  Encoding(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count)
+  Encoding(const Segment& segment, const void* values, unsigned value_bytes, uint64_t count)
       : v_min_(segment.v_min, segment.v_min + segment.rows),
         cum_(segment.cum, segment.cum + segment.rows),
-        e_(own(segment), codes, code_bytes, count),
+        e_(own(segment), values, value_bytes, count),
         lanes_(static_cast<unsigned>(segment.lanes)),
         ways_(static_cast<unsigned>(segment.ways)),
         slots_((count + lanes_ - 1) / lanes_),
         block_(kBlockValues / lanes_),
-        bodies_(encode_bodies(lanes_, static_cast<unsigned>(segment.rows), code_bytes)),
+        bodies_(encode_bodies(lanes_, static_cast<unsigned>(segment.rows), value_bytes)),
         find_rows_(bodies_.rows) {
-    if (!find_rows_) find_rows_ = code_bytes == 1 ? find_rows<uint8_t> : find_rows<uint16_t>;
+    if (!find_rows_) find_rows_ = value_bytes == 1 ? find_rows<uint8_t> : find_rows<uint16_t>;
     const uint64_t whole = count / lanes_;
     if (bodies_.forward && whole > ways_) body_end_ = (whole - ways_) / kGroup * kGroup;
-    row_of_.assign(size_t{1} << 8 * code_bytes, kNoRow);
+    row_of_.assign(size_t{1} << 8 * value_bytes, kNoRow);
     for (int32_t r = 0; r < segment.rows; ++r) {
-      if (segment.cum[r] == segment.cum_end(r)) continue;
-      std::memset(row_of_.data() + segment.v_min[r], r, segment.v_end(r) - segment.v_min[r]);
+      if (segment.cum[r] != segment.cum_end(r)) note_row(segment.v_min[r], segment.v_end(r), r);
     }
     records_ = Scratch(std::min(block_, slots_) * lanes_ * sizeof(uint32_t));
   }
@@ -96,8 +95,8 @@ class Encoding {
   uint32_t lane_bits(unsigned lane) const { return lane_bits_[lane]; }
   uint32_t lane_bytes(unsigned lane) const { return (lane_bits_[lane] + 7) / 8; }
 
-  // The backward pass and the payload.
-  const uint8_t* write() {
+  // The backward pass and the payload, of as many bytes as all lanes have.
+  void write(uint8_t* payload) {
     allocate_strings();
     e_.noting = false;
     uint32_t end[kMaxLanes];
@@ -118,11 +117,7 @@ class Encoding {
         if (lane < lanes_with(way)) writer.put(e_.ways.delta[way][lane], kCodeBits);
       }
     }
-    size_t bytes = 0;
-    for (unsigned lane = 0; lane < lanes_; ++lane) bytes += lane_bytes(lane);
-    payload_ = Scratch(bytes);
-    interleave(payload_.data());
-    return payload_.data();
+    interleave(payload);
   }
 
  private:
@@ -130,6 +125,14 @@ class Encoding {
   struct State {
     std::vector<uint32_t> low, range;
   };
+
+  // Row `row` holds the codes from `first` to before `end`; the values they stand for may wrap around.
+  void note_row(uint32_t first, uint32_t end, int32_t row) {
+    const size_t at = (first - static_cast<uint32_t>(e_.p.bias)) & e_.value_mask(), n = end - first;
+    const size_t before = std::min(n, row_of_.size() - at);
+    std::memset(row_of_.data() + at, row, before);
+    std::memset(row_of_.data(), row, n - before);
+  }
 
   Segment own(Segment segment) const {
     segment.v_min = v_min_.data();
@@ -166,8 +169,9 @@ class Encoding {
   }
 
   uint32_t code(uint64_t i) const {
-    return e_.code_bytes == 1 ? static_cast<const uint8_t*>(e_.codes)[i]
-                              : static_cast<const uint16_t*>(e_.codes)[i];
+    const uint32_t value = e_.value_bytes == 1 ? static_cast<const uint8_t*>(e_.values)[i]
+                                               : static_cast<const uint16_t*>(e_.values)[i];
+    return (value + static_cast<uint32_t>(e_.p.bias)) & e_.value_mask();
   }
 
   void make_ask_room() {
@@ -184,8 +188,8 @@ class Encoding {
       make_ask_room();
       const uint64_t next = std::min(k + kChunkValues / lanes_, k_end);
       const uint64_t first = k * lanes_, n = std::min(next * lanes_, e_.count) - first;
-      const uint8_t* codes = static_cast<const uint8_t*>(e_.codes) + first * e_.code_bytes;
-      if (!find_rows_(row_of_.data(), codes, n, rows)) return false;
+      const uint8_t* values = static_cast<const uint8_t*>(e_.values) + first * e_.value_bytes;
+      if (!find_rows_(row_of_.data(), values, n, rows)) return false;
       const uint64_t groups = k < body_end_ ? (std::min(next, body_end_) - k) / kGroup : 0;
       if (groups) bodies_.forward(e_, k, groups, rows, records);
       unsigned way = static_cast<unsigned>((k + groups * kGroup) % ways_);
@@ -301,7 +305,7 @@ class Encoding {
   RowFinder find_rows_;
   uint64_t body_end_ = 0;  // slots before this one are the bodies'
   std::vector<uint8_t> row_of_;
-  Scratch records_, payload_;
+  Scratch records_;
   std::vector<State> starts_;  // of each block
   uint32_t lane_bits_[kMaxLanes] = {};
 };
@@ -314,12 +318,12 @@ using namespace atalanta;
 
 // Measures a segment: all but its bits. Returns what atalanta_encode_write takes, or null; `status`
 // says why: VALUE if the table has no counts for a value. lane_bits: bits of each lane.
-ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, int32_t code_bytes,
+ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* values, int32_t value_bytes,
                                            uint64_t count, uint32_t* lane_bits, int32_t* status) try {
   *status = kBadArgument;
-  if (!p->legal() || count > kMaxValues || (code_bytes != 1 && code_bytes != 2)) return nullptr;
-  if (p->bits > 8 * code_bytes) return nullptr;
-  auto encoding = std::make_unique<Encoding>(*p, codes, code_bytes, count);
+  if (!p->legal() || count > kMaxValues || (value_bytes != 1 && value_bytes != 2)) return nullptr;
+  if (p->bits > 8 * value_bytes) return nullptr;
+  auto encoding = std::make_unique<Encoding>(*p, values, value_bytes, count);
   *status = kValueError;
   if (!encoding->measure()) return nullptr;
   for (int32_t lane = 0; lane < p->lanes; ++lane) lane_bits[lane] = encoding->lane_bits(lane);
@@ -330,12 +334,12 @@ ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* codes, 
   return nullptr;
 }
 
-// Makes the payload, whose size follows from lane_bits; it lives as long as the encoding. Null if
-// memory runs out.
-ATALANTA_API const uint8_t* atalanta_encode_write(void* encoding) try {
-  return static_cast<Encoding*>(encoding)->write();
+// Makes the payload, as many bytes as all lanes have.
+ATALANTA_API int32_t atalanta_encode_write(void* encoding, uint8_t* payload) try {
+  static_cast<Encoding*>(encoding)->write(payload);
+  return kOk;
 } catch (const std::bad_alloc&) {
-  return nullptr;
+  return kNoMemory;
 }
 
 ATALANTA_API void atalanta_encode_free(void* encoding) { delete static_cast<Encoding*>(encoding); }

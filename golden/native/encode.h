@@ -21,12 +21,15 @@ namespace atalanta {
 constexpr unsigned kShiftAt = 16, kRowAt = 20;  // bits of a record; `from` is lowest
 
 struct Encoder {
-  // The codes must stay in place until the payload is written.
-  Encoder(const Segment& segment, const void* codes, unsigned code_bytes, uint64_t count);
+  // The values must stay in place until the payload is written.
+  Encoder(const Segment& segment, const void* values, unsigned value_bytes, uint64_t count);
+
+  // Of values and codes: the numbers that one can hold.
+  uint32_t value_mask() const { return value_bytes == 1 ? 0xff : 0xffff; }
 
   Segment p;
-  const void* codes;
-  unsigned code_bytes;
+  const void* values;
+  unsigned value_bytes;
   uint64_t count;
   unsigned beat_shift;  // log2 of the bits of a beat
 
@@ -51,10 +54,10 @@ struct Encoder {
 using ForwardBody = void (*)(Encoder&, uint64_t k, uint64_t groups, const uint8_t* rows, uint32_t* records);
 using BackwardBody = void (*)(Encoder&, uint64_t k, uint64_t groups, const uint32_t* records);
 
-constexpr uint8_t kNoRow = 0xff;  // of a code for which the table has no counts
+constexpr uint8_t kNoRow = 0xff;  // of a value for which the table has no counts
 
-// rows[i] = row_of[codes[i]], n of them. False if one is kNoRow.
-using RowFinder = bool (*)(const uint8_t* row_of, const void* codes, uint64_t n, uint8_t* rows);
+// rows[i] = row_of[values[i]], n of them. False if one is kNoRow.
+using RowFinder = bool (*)(const uint8_t* row_of, const void* values, uint64_t n, uint8_t* rows);
 
 struct EncodeBodies {
   ForwardBody forward;
@@ -63,6 +66,6 @@ struct EncodeBodies {
 };
 
 // The fastest bodies that this machine runs, or nulls.
-EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned code_bytes);
+EncodeBodies encode_bodies(unsigned lanes, unsigned rows, unsigned value_bytes);
 
 }  // namespace atalanta

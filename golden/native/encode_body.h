@@ -54,21 +54,24 @@ TARGET void forward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint8_
   }
 }
 
-template <class V, bool kLong, class Code>
+template <class V, bool kLong, class Value>
 TARGET void backward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint32_t* records) {
   using U = typename V::U;
-  alignas(64) uint32_t offsets_of[kMaxRows] = {};  // v_min | offset_bits << 16
-  for (int32_t r = 0; r < e.p.rows; ++r) offsets_of[r] = e.row[r].v_min | e.row[r].offset_bits << 16;
+  alignas(64) uint32_t offsets_of[kMaxRows] = {};  // lowest value | offset_bits << 16
+  for (int32_t r = 0; r < e.p.rows; ++r) {
+    const uint32_t lowest = (e.row[r].v_min - static_cast<uint32_t>(e.p.bias)) & 0xffff;
+    offsets_of[r] = lowest | e.row[r].offset_bits << 16;
+  }
   const typename V::template Lookup<kLong> offsets(offsets_of);
   const unsigned lanes = static_cast<unsigned>(e.p.lanes), ways = static_cast<unsigned>(e.p.ways);
-  const U ones = V::set(~0u), low_half = V::set(0xffff);
+  const U ones = V::set(~0u), low_half = V::set(0xffff), value_mask = V::set(e.value_mask());
   const uint64_t end = k + groups * kGroup;
-  const Code* codes = static_cast<const Code*>(e.codes) + end * lanes;
+  const Value* values = static_cast<const Value*>(e.values) + end * lanes;
   records += groups * kGroup * lanes;
   unsigned way = static_cast<unsigned>(end % ways);
   alignas(64) uint32_t at[V::N];
   for (uint64_t group = 0; group < groups; ++group) {
-    codes -= kGroup * lanes;
+    values -= kGroup * lanes;
     records -= kGroup * lanes;
     unsigned next_way = way;
     for (unsigned first = 0; first < lanes; first += V::N) {
@@ -85,7 +88,7 @@ TARGET void backward_groups(Encoder& e, uint64_t k, uint64_t groups, const uint3
         const U delta = V::load(delta_at);
         V::store(delta_at, V::add(V::both(record, low_half), V::right(delta, shift)));
         const U offset_bits = V::template right<16>(place);
-        const U offset = V::sub(V::load_narrow(codes + slot * lanes + first), V::both(place, low_half));
+        const U offset = V::both(V::sub(V::load_narrow(values + slot * lanes + first), place), value_mask);
         const U refill = V::without(delta, V::left(ones, shift));
         field[slot] = V::either(refill, V::left(offset, shift));
         width[slot] = V::add(offset_bits, shift);

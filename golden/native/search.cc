@@ -35,55 +35,83 @@ struct Answer {
   int32_t count[kMaxRows];
 };
 
-// What the costs of rows that begin at one cut point follow from.
+// What the costs of rows that end at one cut point follow from.
 struct Prices {
-  const int64_t* fixed;   // by end: the cost of the row but for its counts
-  const int64_t* before;  // by end: values seen below it
-  const int64_t* logs;
-  const int64_t* gains;  // gains[c] = logs[c + 1] - logs[c], 0 from the total on
-  int64_t seen;          // values below the rows' beginning
-  int64_t price;         // of one count
-  double per_value;      // counts per value, roughly
+  const int64_t* cuts;    // cut points, rising
+  const int64_t* before;  // values seen below each
+  const uint64_t* steps;  // by count: its logarithm, and from bit 32 on what the next count gains
+  int64_t row, log_total; // the cost of a row in the table; logs[total]
+  int64_t price;          // of one count
+  double per_value;       // counts per value, roughly
   int32_t total, unseen;
 };
 
 #define INLINE inline __attribute__((always_inline))
 
+typedef int64_t Eight __attribute__((vector_size(64), aligned(8), may_alias));
+constexpr int32_t kRelaxed = 16;  // numbers of rows that are relaxed together
+
 // The two inner loops of the dynamic programme, for each kind of machine.
 struct Loops {
-  // costs[end] for the rows that end at from .. to.
-  void (*costs)(const Prices& p, int32_t from, int32_t to, int64_t* costs);
-  // best[j] = min(best[j], before + costs[j]), j < n.
-  void (*relax)(int64_t* best, const int64_t* costs, int64_t before, int32_t n);
+  // costs[i] of the row from cut i to cut `end`, i < end.
+  void (*costs)(const Prices& p, int32_t end, int64_t* costs);
+  // best[k] = the least of before[i * stride + k] + costs[i], i < n, for k < width: a multiple of
+  // kRelaxed.
+  void (*relax)(const int64_t* before, size_t stride, const int64_t* costs, int32_t n, int32_t width,
+                int64_t* best);
 };
 
+// As many as offsets of `width` values need: the exponent of the double.
+INLINE int64_t offset_bits(int64_t width) {
+  const double last = static_cast<double>(width - 1);
+  return std::max<int64_t>((load<int64_t>(&last) >> 52) - 1022, 0);
+}
+
 // The best count of a row of n values is 1 / (2^(1/y) - 1) rounded up, with y = counts per value * n:
-// from y - 1/2 to y + 1/2 in real numbers, and one less or more for the rounding of logarithms. So it
-// is `first` or one or two more, as two gains decide.
-INLINE void all_costs(const Prices& p, int32_t from, int32_t to, int64_t* __restrict costs) {
-  const int64_t* const gains = p.gains;
-  const int64_t seen = p.seen, price = p.price, total = p.total, unseen = p.unseen;
-  const double per_value = p.per_value;
-  for (int32_t end = from; end <= to; ++end) {
-    const int64_t n = p.before[end] - seen;
-    const int64_t rough = static_cast<int64_t>(static_cast<double>(n) * per_value + 0.5);
-    const int64_t first = std::max<int64_t>(std::min(rough, total) - 1, 1);
-    int64_t count = first + (n * gains[first] > price) + (n * gains[first + 1] > price);
-    count -= (n == 0) & !unseen;
-    costs[end] = p.fixed[end] - n * p.logs[count] + price * count;
+// between y - 1/2 and y - 0.33 in real numbers before it is rounded, and 0.05 off either way for the
+// rounding of logarithms. So it is `first` or one more, as a gain decides.
+INLINE void all_costs(const Prices& p, int32_t end, int64_t* __restrict costs) {
+  const int64_t* const before = p.before;
+  const int64_t* const cuts = p.cuts;
+  const uint64_t* const steps = p.steps;
+  const int64_t seen = before[end], cut = cuts[end], price = p.price, row = p.row, log_total = p.log_total;
+  const int64_t unseen = p.unseen;
+  const double per_value = p.per_value, total = p.total;
+  for (int32_t i = 0; i < end; ++i) {
+    const int64_t n = seen - before[i];
+    const double rough = static_cast<double>(n) * per_value + 0.44;
+    const double capped = rough < total ? rough : total;
+    const int64_t first = static_cast<int64_t>(capped > 1 ? capped : 1);
+    const uint64_t step = steps[first];
+    const int64_t gain = static_cast<int64_t>(step >> 32), log = static_cast<int64_t>(step & 0xffffffff);
+    const bool pays = n * gain > price;
+    const int64_t count = first + pays - ((n == 0) & !unseen);
+    const int64_t per = log_total + (offset_bits(cut - cuts[i]) << kFraction) - log - (pays ? gain : 0);
+    costs[i] = n * per + row + price * count;
   }
 }
 
-INLINE void relax(int64_t* __restrict best, const int64_t* __restrict costs, int64_t before, int32_t n) {
-  for (int32_t j = 0; j < n; ++j) best[j] = std::min(best[j], before + costs[j]);
+INLINE void relax(const int64_t* before, size_t stride, const int64_t* costs, int32_t n, int32_t width,
+                  int64_t* best) {
+  for (int32_t k = 0; k < width; k += kRelaxed) {
+    Eight* const to = reinterpret_cast<Eight*>(best + k);
+    Eight low = to[0], high = to[1];
+    for (int32_t i = 0; i < n; ++i) {
+      const Eight* const from = reinterpret_cast<const Eight*>(before + i * stride + k);
+      const Eight a = from[0] + costs[i], b = from[1] + costs[i];
+      low = a < low ? a : low;
+      high = b < high ? b : high;
+    }
+    to[0] = low;
+    to[1] = high;
+  }
 }
 
-#define LOOPS(name, attribute)                                                                  \
-  attribute void costs_##name(const Prices& p, int32_t from, int32_t to, int64_t* costs) {      \
-    all_costs(p, from, to, costs);                                                              \
-  }                                                                                             \
-  attribute void relax_##name(int64_t* best, const int64_t* costs, int64_t before, int32_t n) { \
-    relax(best, costs, before, n);                                                              \
+#define LOOPS(name, attribute)                                                                            \
+  attribute void costs_##name(const Prices& p, int32_t end, int64_t* costs) { all_costs(p, end, costs); } \
+  attribute void relax_##name(const int64_t* before, size_t stride, const int64_t* costs, int32_t n,      \
+                              int32_t width, int64_t* best) {                                             \
+    relax(before, stride, costs, n, width, best);                                                         \
   }
 
 LOOPS(plain, )
@@ -110,9 +138,7 @@ struct Cuts {
 struct Priced {
   int64_t price = 0, bound = 0, spent = 0;
   Cuts cuts;
-  std::vector<int64_t> best;
-  int64_t* costs() const { return reinterpret_cast<int64_t*>(memory.data()); }
-  Scratch memory;  // of the costs of all rows
+  Scratch best, costs;
 };
 
 class Search {
@@ -120,20 +146,13 @@ class Search {
   explicit Search(const Problem& problem)
       : p_(problem),
         size_(problem.size),
-        width_(problem.size + 1),
         most_rows_(std::min(problem.rows, problem.size)),
+        width_((most_rows_ + kRelaxed - 1) / kRelaxed * kRelaxed),
         loops_(fastest_loops()),
-        fixed_(at(size_, 0) * sizeof(int64_t)),
-        gains_(p_.total + 2, 0) {
-    for (int32_t count = 1; count < p_.total; ++count) gains_[count] = p_.logs[count + 1] - p_.logs[count];
-    const int64_t row = static_cast<int64_t>(p_.row_bits) << kFraction;
-    for (int32_t i = 0; i < size_; ++i) {
-      int64_t* const costs = fixed(i);
-      int64_t per_value = p_.logs[p_.total], width = 1;  // as many offset bits as width has
-      for (int32_t j = i + 1; j <= size_; ++j) {
-        for (; width < p_.cuts[j] - p_.cuts[i]; width *= 2) per_value += int64_t{1} << kFraction;
-        costs[j] = values(i, j) * per_value + row;
-      }
+        steps_(p_.total + 1) {
+    for (int32_t count = 1; count <= p_.total; ++count) {
+      const int64_t gain = count < p_.total ? p_.logs[count + 1] - p_.logs[count] : 0;
+      steps_[count] = static_cast<uint64_t>(gain) << 32 | static_cast<uint64_t>(p_.logs[count]);
     }
   }
 
@@ -147,12 +166,22 @@ class Search {
   }
 
  private:
-  size_t at(int32_t i, int32_t j) const { return static_cast<size_t>(i) * width_ + j; }
   int64_t values(int32_t i, int32_t j) const { return p_.before[j] - p_.before[i]; }
   int32_t least(int64_t values) const { return values > 0 || p_.unseen ? 1 : 0; }
 
-  // Costs of the rows from cut i but for their counts, by end.
-  int64_t* fixed(int32_t i) const { return reinterpret_cast<int64_t*>(fixed_.data()) + at(i, 0); }
+  // What one more count than `count` gains a row, per value.
+  int64_t gain(int32_t count) const { return static_cast<int64_t>(steps_[count] >> 32); }
+
+  // Of the row from cut i to cut j, by the price that `s` was solved at.
+  int64_t& cost(const Priced& s, int32_t i, int32_t j) const {
+    return reinterpret_cast<int64_t*>(s.costs.data())[static_cast<size_t>(j) * size_ + i];
+  }
+
+  // Of covering cut j with k = 0 .. most_rows_ rows; there is room for one more than width_.
+  int64_t& best(const Priced& s, int32_t k, int32_t j) const {
+    return reinterpret_cast<int64_t*>(s.best.data())[j * stride() + k];
+  }
+  size_t stride() const { return static_cast<size_t>(width_) + 8; }
 
   // The best count of a row when a count costs `price`: the last whose gain pays.
   int32_t count_at(int64_t price, int64_t values) const {
@@ -161,7 +190,7 @@ class Search {
     int32_t low = 1, high = most + 1;  // the first count c in low .. high whose gain does not pay
     while (low < high) {
       const int32_t c = (low + high) / 2;
-      if (values * gains_[c] > price)
+      if (values * gain(c) > price)
         low = c + 1;
       else
         high = c;
@@ -171,41 +200,38 @@ class Search {
 
   void solve(int64_t price, Priced& s) const {
     s.price = price;
-    if (!s.memory.data()) s.memory = Scratch(at(width_, 0) * sizeof(int64_t));
-    s.best.assign(static_cast<size_t>(most_rows_ + 1) * width_, kInfinite);
-    s.best[0] = 0;
+    if (!s.best.data()) {
+      s.costs = Scratch(static_cast<size_t>(size_ + 1) * size_ * sizeof(int64_t));
+      s.best = Scratch(static_cast<size_t>(size_ + 1) * stride() * sizeof(int64_t));
+    }
+    std::fill_n(&best(s, 0, 0), (size_ + 1) * stride(), kInfinite);
+    best(s, 0, 0) = 0;
     const double ln2 = 0.69314718055994530942;
-    Prices prices = {nullptr,
-                     p_.before,
-                     p_.logs,
-                     gains_.data(),
-                     0,
-                     price,
-                     (1 << kFraction) / (ln2 * static_cast<double>(price)),
-                     p_.total,
-                     p_.unseen};
-    for (int32_t i = 0; i < size_; ++i) {
-      int64_t* costs = s.costs() + at(i, 0);
-      prices.fixed = fixed(i);
-      prices.seen = p_.before[i];
-      loops_.costs(prices, i + 1, size_, costs);
-      for (int32_t k = 1; k <= most_rows_; ++k) {
-        const int64_t before = s.best[at(k - 1, i)];
-        if (before < kInfinite) loops_.relax(s.best.data() + at(k, i + 1), costs + i + 1, before, size_ - i);
-      }
+    const Prices prices = {p_.cuts,
+                           p_.before,
+                           steps_.data(),
+                           static_cast<int64_t>(p_.row_bits) << kFraction,
+                           p_.logs[p_.total],
+                           price,
+                           (1 << kFraction) / (ln2 * static_cast<double>(price)),
+                           p_.total,
+                           p_.unseen};
+    for (int32_t j = 1; j <= size_; ++j) {
+      loops_.costs(prices, j, &cost(s, 0, j));
+      loops_.relax(&best(s, 0, 0), stride(), &cost(s, 0, j), j, width_, &best(s, 1, j));
     }
     int32_t k = 0;
     for (int32_t other = 1; other <= most_rows_; ++other) {
-      if (s.best[at(other, size_)] < s.best[at(k, size_)]) k = other;
+      if (best(s, other, size_) < best(s, k, size_)) k = other;
     }
-    s.bound = s.best[at(k, size_)] - price * p_.total;
+    s.bound = best(s, k, size_) - price * p_.total;
     s.cuts.rows = k;
     s.cuts.at[k] = size_;
     s.spent = 0;
     for (; k > 0; --k) {
       const int32_t j = s.cuts.at[k];
       int32_t i = 0;
-      while (s.best[at(k - 1, i)] + s.costs()[at(i, j)] != s.best[at(k, j)]) ++i;
+      while (best(s, k - 1, i) + cost(s, i, j) != best(s, k, j)) ++i;
       s.cuts.at[k - 1] = i;
       s.spent += count_at(price, values(i, j));
     }
@@ -227,7 +253,7 @@ class Search {
       int32_t best = -1;
       int64_t most = -1;
       for (int32_t r = 0; r < cuts.rows; ++r) {
-        const int64_t saved = n[r] ? n[r] * gains_[counts[r]] : -1;
+        const int64_t saved = n[r] ? n[r] * gain(counts[r]) : -1;
         if (saved > most) most = saved, best = r;
       }
       ++counts[best];
@@ -237,7 +263,7 @@ class Search {
       int64_t fewest = kInfinite;
       for (int32_t r = 0; r < cuts.rows; ++r) {
         if (!n[r] || counts[r] == 1) continue;
-        const int64_t lost = n[r] * gains_[counts[r] - 1];
+        const int64_t lost = n[r] * gain(counts[r] - 1);
         if (lost <= fewest) fewest = lost, best = r;
       }
       if (best < 0) return;
@@ -245,19 +271,24 @@ class Search {
     }
   }
 
-  // Takes these boundaries, with their best counts, if they are better.
-  void offer(const Cuts& cuts, int64_t price) {
+  // Takes these boundaries, with their best counts, if they are better. Returns the price at which those
+  // counts are the best and sum to the total: what the next count would gain.
+  int64_t offer(const Cuts& cuts, int64_t price) {
     int32_t counts[kMaxRows] = {};
     allocate(cuts, price, counts);
-    int64_t cost = 0;
+    int64_t cost = 0, next = 0;
     for (int32_t r = 0; r < cuts.rows; ++r) {
-      cost += fixed(cuts.at[r])[cuts.at[r + 1]] - values(cuts.at[r], cuts.at[r + 1]) * p_.logs[counts[r]];
+      const int32_t i = cuts.at[r], j = cuts.at[r + 1];
+      const int64_t n = values(i, j), bits = p_.row_bits + n * offset_bits(p_.cuts[j] - p_.cuts[i]);
+      cost += (bits << kFraction) + n * (p_.logs[p_.total] - p_.logs[counts[r]]);
+      next = std::max(next, n * gain(counts[r]));
     }
     if (cost < cost_) {
       cost_ = cost;
       chosen_ = cuts;
       std::copy_n(counts, cuts.rows, counts_);
     }
+    return next;
   }
 
   // Finds the price with the highest bound, for highest_.
@@ -265,12 +296,11 @@ class Search {
     int64_t price = std::max<int64_t>(values(0, size_) * kUnitPrice, 1), low = 0, high = kInfinite;
     for (int step = 0; step < kMaxPrices; ++step) {
       solve(price, last_);
-      offer(last_.cuts, price);
-      const int64_t spent = last_.spent;
+      const int64_t suited = offer(last_.cuts, price), spent = last_.spent;
       if (step == 0 || last_.bound > highest_.bound) std::swap(last_, highest_);
-      if (spent == p_.total) break;
+      if (spent == p_.total || highest_.bound == cost_) break;
       (spent > p_.total ? low : high) = price;
-      price = price * spent / p_.total;
+      price = suited;
       if (price <= low || price >= high) price = high < kInfinite ? (low + high) / 2 : low + 1;
       if (price == low) break;
     }
@@ -301,7 +331,7 @@ class Search {
     }
     const int32_t j = tail_.at[k];
     for (int32_t i = 0; i < j; ++i) {
-      const int64_t row = highest_.costs()[at(i, j)], reach = highest_.best[at(k - 1, i)] + row + cost;
+      const int64_t row = this->cost(highest_, i, j), reach = best(highest_, k - 1, i) + row + cost;
       if (reach - spend >= cost_) continue;
       if (visits_ < p_.max_visits) {
         tail_.at[k - 1] = i;
@@ -313,10 +343,10 @@ class Search {
   }
 
   const Problem& p_;
-  int32_t size_, width_, most_rows_;
+  int32_t size_, most_rows_;
+  int32_t width_;  // of the relaxation, in rows
   Loops loops_;
-  Scratch fixed_;
-  std::vector<int64_t> gains_;
+  std::vector<uint64_t> steps_;  // as in Prices
   Priced last_, highest_;
   int64_t cost_ = kInfinite;
   Cuts chosen_, tail_;

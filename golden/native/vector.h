@@ -8,10 +8,10 @@ namespace atalanta {
 
 template <class Out>
 DecodeBody<Out> decode_body_avx2(unsigned lanes, unsigned rows);
-EncodeBodies encode_bodies_avx2(unsigned rows, unsigned code_bytes);
+EncodeBodies encode_bodies_avx2(unsigned rows, unsigned value_bytes);
 
 template <class Out>
 DecodeBody<Out> decode_body_avx512(unsigned rows);
-EncodeBodies encode_bodies_avx512(unsigned rows, unsigned code_bytes);
+EncodeBodies encode_bodies_avx512(unsigned rows, unsigned value_bytes);
 
 }  // namespace atalanta

@@ -158,13 +158,17 @@ class TestArguments:
     params = AtalantaParams(rows=3)
 
     def test_codes_of_a_row_without_counts(self) -> None:
-        with pytest.raises(ValueError, match="no counts to a row"):
+        with pytest.raises(ValueError, match="no counts to a value"):
             native.AtalantaEncoder(np.array([0, 150], np.uint8), self.table, self.params)
 
     def test_codes_beyond_the_bits(self) -> None:
         table = Table(5, (0, 7), (0, 500))
-        with pytest.raises(ValueError, match="code 32 needs over 5 bits"):
+        with pytest.raises(ValueError, match="no counts to a value"):
             native.AtalantaEncoder(np.array([3, 32], np.uint8), table, replace(self.params, bits=5, rows=2))
+
+    def test_histogram_of_codes_beyond_the_bits(self) -> None:
+        with pytest.raises(ValueError, match="some code needs over 5 bits"):
+            native.histogram(np.array([3, 32], np.uint8), 5)
 
     def test_codes_of_another_dtype(self) -> None:
         with pytest.raises(ValueError, match="cannot come as int64"):
