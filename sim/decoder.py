@@ -15,7 +15,7 @@ from atalanta.golden.container import Segment, segments
 from atalanta.golden.decoder import CAUSES, UNPACKER_STAGES, DecoderParams
 from atalanta.golden.errors import require
 from atalanta.golden.lanes import Schedule
-from atalanta.sim.native import Memory, NativeError, library, structure
+from atalanta.sim.native import Memory, failure, library, structure
 
 BASE_ADDRESS = 0x1000
 """Where the first stream lies in memory unless the caller says otherwise."""
@@ -30,7 +30,7 @@ class _Segment(ctypes.Structure):
             "atalanta", "header_bytes", "payload_bytes", "count", "more", "lanes", "lane_depth",
             "slots", "beats",
         )),
-        *((name, ctypes.c_void_p) for name in ("lane", "nbytes", "ask", "need", "free")),
+        ("beat", ctypes.c_void_p),
     ]  # fmt: skip
 
 
@@ -38,12 +38,17 @@ class _Tensor(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in ("address", "length", "first_segment", "segments")]
 
 
+_COLUMNS = [("ask", "<i4"), ("need", "<i4"), ("free", "<i4"), ("lane", "u1"), ("nbytes", "u1")]
+BEAT = np.dtype([*_COLUMNS, ("reserved", "u1", 2)])
+"""`DecoderBeat` in native/decoder.h."""
+
+
 @dataclass(frozen=True)
 class SegmentPlan:
     """What the recurrence needs of a segment.
 
-    atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. schedule: its beats;
-    for the unpacker all of lane 0, with slots as the RTL counts them.
+    atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. slots: as the RTL counts
+    them. beats: golden.lanes.Schedule as BEAT[n]; for the unpacker all of lane 0.
     """
 
     atalanta: bool
@@ -53,7 +58,8 @@ class SegmentPlan:
     more: bool
     lanes: int
     lane_depth: int
-    schedule: Schedule
+    slots: int
+    beats: NDArray[np.void]
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,13 @@ def _group_schedule(used: NDArray[np.int64], payload_bytes: int, beat_bytes: int
     )
 
 
+def _pack(order: Schedule) -> NDArray[np.void]:
+    beats = np.zeros(order.beats, BEAT)
+    for name, _ in _COLUMNS:
+        beats[name] = getattr(order, name)
+    return beats
+
+
 def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
     head = segment.header
     order = segment.schedule(data)
@@ -113,13 +126,38 @@ def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
         more=head.more,
         lanes=lanes,
         lane_depth=lane_depth,
-        schedule=order,
+        slots=order.slots,
+        beats=_pack(order),
     )
 
 
+def _check_fits(segment: Segment, p: DecoderParams) -> None:
+    """ParameterError if the decoder was not built for the segment; the RTL says UNSUPPORTED then."""
+    name = segment.codec.name
+    require(bool(getattr(p, name, False)), "codec", "one that the decoder has", name)
+    bits = segment.header.bits
+    require(bits <= p.value_bits, "value_bits", f"at least the stream's {bits}", p.value_bits)
+    if name != "atalanta":
+        return
+    stream = segment.layout.params
+    for field in ("lanes", "rows", "lane_depth"):
+        needed, built = getattr(stream, field), getattr(p, field)
+        require(needed <= built, field, f"at least the stream's {needed}", built)
+    for field in ("ways", "beat_bytes"):
+        needed, built = getattr(stream, field), getattr(p, field)
+        require(needed == built, field, f"the stream's {needed}", built)
+
+
 def plan(stream: bytes, p: DecoderParams) -> TensorPlan:
-    """The plan of a tensor's stream. Raises StreamError if the stream is malformed."""
-    return TensorPlan(len(stream), [_plan(s, stream, p.beat_bytes) for s in segments(stream)])
+    """The plan of a tensor's stream.
+
+    Raises StreamError if the stream is malformed, ParameterError if the decoder cannot take it.
+    """
+    plans = []
+    for segment in segments(stream):
+        _check_fits(segment, p)
+        plans.append(_plan(segment, stream, p.beat_bytes))
+    return TensorPlan(len(stream), plans)
 
 
 def simulate(
@@ -136,28 +174,25 @@ def simulate(
     addresses: byte address of each tensor; by default one after the other from BASE_ADDRESS on.
     ready: TREADY by cycle, repeated; high at least once.
 
-    Raises NativeError if a conservation law does not hold.
+    Raises ParameterError for an address beyond the decoder's, InputError for a tensor beyond the memory's
+    capacity, ConservationError if beats, bytes or cycles do not add up.
     """
-    require(bool(np.any(ready)), "ready", "high in some cycle", ready)
+    require(ready.ndim == 1 and bool(np.any(ready)), "ready", "one row of cycles, high in some", ready)
     where = list(addresses) if addresses is not None else []
     while len(where) < len(plans):
         where.append(where[-1] + plans[len(where) - 1].nbytes if where else BASE_ADDRESS)
-    columns: list[NDArray[np.int64]] = []
+    for address, tensor in zip(where, plans, strict=True):
+        legal = f"from 0 to 2^{p.address_bits} less the tensor's {tensor.nbytes} bytes"
+        require(0 <= address <= (1 << p.address_bits) - tensor.nbytes, "address", legal, address)
     native_segments = (_Segment * sum(len(t.segments) for t in plans))()
     native_tensors = (_Tensor * len(plans))()
     number = 0
     for i, tensor in enumerate(plans):
         native_tensors[i] = _Tensor(where[i], tensor.nbytes, number, len(tensor.segments))
         for s in tensor.segments:
-            order = s.schedule
-            arrays = [
-                np.ascontiguousarray(a, np.int64)
-                for a in (order.lane, order.nbytes, order.ask, order.need, order.free)
-            ]
-            columns += arrays
             native_segments[number] = _Segment(
-                s.atalanta, s.header_bytes, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth,
-                order.slots, order.beats, *(a.ctypes.data for a in arrays),
+                s.atalanta, s.header_bytes, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth, s.slots,
+                len(s.beats), s.beats.ctypes.data,
             )  # fmt: skip
             number += 1
     kind = structure("decoder_params")
@@ -171,7 +206,7 @@ def simulate(
         pattern.ctypes.data, len(pattern), ctypes.byref(stats), ends.ctypes.data, message, _MESSAGE_BYTES,
     )  # fmt: skip
     if failed:
-        raise NativeError(message.value.decode())
+        raise failure(message.value.decode())
     names = (*CAUSES, "words", "values")
     return DecoderRun(
         counters={name: getattr(stats, name) for name in names},

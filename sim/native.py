@@ -33,7 +33,18 @@ _REFUSALS = {  # `Accept` in native/memory.h
 
 
 class NativeError(AtalantaError, RuntimeError):
-    """The compiled library is missing, or found one of its own laws broken."""
+    """The compiled library is missing."""
+
+
+class ConservationError(NativeError):
+    """A model lost or invented something: bytes, beats or cycles do not add up. Its figures are void."""
+
+
+def failure(message: str) -> AtalantaError:
+    """The error that a message of the compiled library stands for."""
+    if message.startswith("conservation law broken"):
+        return ConservationError(message)
+    return InputError(message) if message.startswith(("request", "tensor")) else NativeError(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +206,8 @@ def run_trace(
 
     Raises:
         InputError: arrays of different lengths, decreasing arrivals, an address beyond the capacity.
-        NativeError: the library is missing, or a conservation law does not hold.
+        NativeError: the library is missing.
+        ConservationError: a conservation law does not hold.
     """
     addresses = np.ascontiguousarray(addresses, np.uint64)
     written = np.ascontiguousarray(writes, np.uint8)
@@ -219,8 +231,7 @@ def run_trace(
         _MESSAGE_BYTES,
     )  # fmt: skip
     if failed:
-        text = message.value.decode()
-        raise (InputError if text.startswith("request") else NativeError)(text)
+        raise failure(message.value.decode())
     commands = entries[: count.value] if log else None
     bin_cycles = lib.dram_latency_bin_cycles()
     return TraceResult(entered, complete, DramStats(**_values(stats)), histogram, bin_cycles, commands)
@@ -363,7 +374,7 @@ class Memory:
         """Counters of the AXI side and, for a DRAM, of the DRAM.
 
         Raises:
-            NativeError: a conservation law does not hold.
+            ConservationError: a conservation law does not hold.
         """
         memory, dram = structure("memory_stats")(), structure("dram_stats")()
         message = ctypes.create_string_buffer(_MESSAGE_BYTES)
@@ -371,7 +382,7 @@ class Memory:
             self._handle, ctypes.byref(memory), ctypes.byref(dram), message, _MESSAGE_BYTES
         )
         if failed:
-            raise NativeError(message.value.decode())
+            raise failure(message.value.decode())
         return MemoryStats(**_values(memory)), None if self.config is None else DramStats(**_values(dram))
 
     def latency_histogram(self) -> NDArray[np.int64]:

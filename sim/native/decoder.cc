@@ -1,8 +1,9 @@
 #include "decoder.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <limits>
-#include <numeric>
 
 namespace atalanta {
 namespace {
@@ -15,6 +16,8 @@ constexpr i64 kDescriptors = 4;   // hw.core.DESCRIPTORS
 constexpr i64 kCheckCycles = 4;   // hw.header: a block's latency, then CHECK_CYCLES
 constexpr i64 kQueueBeats = 4;    // hw.unpacker.QUEUE_BEATS
 constexpr i64 kUnpackSlots = 8;   // hw.unpacker: slots before the first vector (LEAD + STAGES)
+constexpr std::size_t kLanes = 64;     // golden.params.LANES
+const std::string kLawBroken = "conservation law broken: ";
 constexpr i64 kWordBytes = 4;     // golden.format.WORD_BITS
 
 struct Interval {  // cycles from .. to, both included
@@ -41,6 +44,30 @@ void append(std::vector<Interval>& list, i64 from, i64 to) {
   if (from <= to) list.push_back({from, to});
 }
 
+// A queue of cycles in one block of memory, which grows when it is full.
+class Queue {
+ public:
+  bool empty() const { return head_ == tail_; }
+  i64 size() const { return static_cast<i64>(tail_ - head_); }
+  i64 front() const { return ring_[head_ & mask_]; }
+  void pop() { ++head_; }
+  void push(i64 cycle) {
+    if (tail_ - head_ == ring_.size()) grow();
+    ring_[tail_++ & mask_] = cycle;
+  }
+
+ private:
+  void grow() {
+    std::vector<i64> larger(2 * ring_.size());
+    for (std::size_t i = head_; i != tail_; ++i) larger[i & (larger.size() - 1)] = ring_[i & mask_];
+    ring_.swap(larger);
+    mask_ = ring_.size() - 1;
+  }
+
+  std::vector<i64> ring_ = std::vector<i64>(64);
+  std::size_t mask_ = 63, head_ = 0, tail_ = 0;
+};
+
 // hw.reader.Reader and hw.gearbox.Gearbox: when each word of one beat is offered to the aligner.
 //
 // Words are asked about in order, and each is popped before the next one is asked about. Then whatever the
@@ -60,9 +87,12 @@ class Words {
     return accepted_[static_cast<std::size_t>(tensor)];
   }
   void parsed(i64 cycle) { parsed_.push_back(cycle); }  // the parser has taken the next descriptor
-  bool failed() const { return refused_ != 0; }
+  bool failed() const { return refused_; }
+  Accept answer() const { return answer_; }
+  i64 asking() const { return static_cast<i64>(accepted_.size()) - 1; }  // the tensor whose words are asked for
   i64 bursts() const { return bursts_; }
-  i64 bus_words() const { return static_cast<i64>(arrived_); }
+  i64 bus_words() const { return arrived_; }
+  i64 bus_words_used() const { return used_; }
 
   // Words that the descriptor fills, and the byte of the first at which it starts.
   i64 words(i64 tensor) const {
@@ -118,10 +148,11 @@ class Words {
     next_ = kUnknown;
   }
 
- private:
   i64 bus_words_of(const DecoderTensor& t) const {
     return (t.address % p_.axi_bytes + t.length + p_.axi_bytes - 1) / p_.axi_bytes;
   }
+
+ private:
   i64 place(const DecoderTensor& t) const {
     return t.address % std::max(p_.axi_bytes, p_.beat_bytes) / narrow_;
   }
@@ -129,7 +160,8 @@ class Words {
   // The bus word leaves the prefetch FIFO: its place can be promised to a burst from the next cycle on.
   void pop_bus(i64 cycle) {
     accepted_bus_ = cycle;
-    pops_.push_back(cycle);
+    pops_.push(cycle);
+    ++used_;
   }
 
   // Arrival of the next bus word at the prefetch FIFO.
@@ -137,34 +169,33 @@ class Words {
     while (arrivals_.empty() && !failed()) advance();
     if (failed()) return 0;
     const i64 cycle = arrivals_.front();
-    arrivals_.pop_front();
+    arrivals_.pop();
     return cycle;
   }
 
-  // Either the next burst is asked for or the next beat is taken in.
+  // Either beats are taken in, as far as that cannot depend on the next burst, or that burst is asked for.
   void advance() {
-    const i64 want = ask();
-    const i64 beat = memory_.next_beat(want == kUnknown ? kNever : want);
-    if (beat != kNever && (want == kUnknown || beat <= want)) {
-      memory_.take_beat();
-      arrivals_.push_back(beat);
-      ++arrived_;
-      Burst& burst = open_.front();
-      if (--burst.beats == 0) {
-        ends_.push_back(beat);
+    i64 most = 1;
+    const i64 want = ask(&most);
+    const bool known = want != kUnknown;
+    const i64 taken = memory_.take_beats(known ? want : kNever, known ? kBatch : std::min(most, kBatch), batch_);
+    for (i64 i = 0; i < taken; ++i) {
+      arrivals_.push(batch_[i]);
+      if (--open_.front().beats == 0) {
+        ends_.push(batch_[i]);
         open_.pop_front();
       }
+    }
+    arrived_ += taken;
+    if (taken != 0) return;
+    if (!known) {  // nothing under way and nothing to ask for: the segments claim more than the tensor has
+      refused_ = true;
       return;
     }
-    if (want == kUnknown) {  // nothing under way and nothing to ask for: a caller's error
-      refused_ = 1;
-      return;
-    }
-    const Accept answer = memory_.request(want, static_cast<std::uint64_t>(burst_at_ * p_.axi_bytes),
-                                          static_cast<std::int32_t>(burst_), static_cast<std::int32_t>(p_.axi_bytes),
-                                          false);
-    if (answer != Accept::accepted) {
-      refused_ = static_cast<i64>(answer) - 1;
+    answer_ = memory_.request(want, static_cast<std::uint64_t>(burst_at_ * p_.axi_bytes),
+                              static_cast<std::int32_t>(burst_), static_cast<std::int32_t>(p_.axi_bytes), false);
+    if (answer_ != Accept::accepted) {
+      refused_ = true;
       return;
     }
     handshake_ = want;
@@ -175,26 +206,34 @@ class Words {
     burst_ = 0;
   }
 
-  // The cycle of the next AR handshake, or kUnknown if that waits for something that is yet to happen.
-  i64 ask() {
+  // The cycle of the next AR handshake, or kUnknown if that waits for something that is yet to happen: then not
+  // before `*most` more beats have arrived.
+  i64 ask(i64* most) {
     if (burst_ == 0 && !load()) return kUnknown;
     i64 issue = std::max(load_ + 1, handshake_);
     if (bursts_ >= p_.outstanding) {  // `bursts` has a free place in the cycle after a burst's last beat
-      const std::size_t end = static_cast<std::size_t>(bursts_ - p_.outstanding - ends_dropped_);
-      if (end >= ends_.size()) return kUnknown;
-      issue = std::max(issue, ends_[end] + 1);
-      while (end > 0 && ends_.size() > 1 && ends_dropped_ < bursts_ - p_.outstanding) {
-        ends_.pop_front();
+      const i64 end = bursts_ - p_.outstanding;
+      while (ends_dropped_ < end && !ends_.empty()) {
+        ends_.pop();
         ++ends_dropped_;
       }
+      if (ends_.empty()) {
+        *most = open_.front().beats;
+        return kUnknown;
+      }
+      issue = std::max(issue, ends_.front() + 1);
     }
     const i64 pops_needed = words_issued_ + burst_ - p_.prefetch;
     if (pops_needed > 0) {  // `free` counts a pop in the cycle after
       while (pops_dropped_ + 1 < pops_needed && !pops_.empty()) {
-        pops_.pop_front();
+        pops_.pop();
         ++pops_dropped_;
       }
-      if (pops_dropped_ + static_cast<i64>(pops_.size()) < pops_needed) return kUnknown;
+      const i64 missing = pops_needed - pops_dropped_ - pops_.size();
+      if (missing > 0) {
+        *most = missing;
+        return kUnknown;
+      }
       issue = std::max(issue, pops_.front() + 1);
     }
     issue_ = issue;
@@ -243,9 +282,13 @@ class Words {
   i64 at_ = 0, left_ = 0;                       // registers at, left
   i64 burst_ = 0, burst_at_ = 0, load_ = -1;    // register burst, and when it was loaded
   i64 issue_ = 0, issued_ = -1, handshake_ = -1;
-  i64 words_issued_ = 0, bursts_ = 0, arrived_ = 0, refused_ = 0;
+  i64 words_issued_ = 0, bursts_ = 0, arrived_ = 0, used_ = 0;
+  bool refused_ = false;
+  Accept answer_ = Accept::accepted;
   std::deque<Burst> open_;                      // asked for, not all there
-  std::deque<i64> arrivals_, ends_, pops_;
+  Queue arrivals_, ends_, pops_;
+  static constexpr i64 kBatch = 64;
+  Cycle batch_[kBatch];
   i64 ends_dropped_ = 0, pops_dropped_ = 0;
 
   i64 place_ = 0, bus_left_ = 0, accepted_bus_ = -1, popped_ = -1, next_ = kUnknown;
@@ -267,6 +310,7 @@ class Aligner {
   // Pulls `size` bytes, asked for from cycle `from` on; the cycle in which they are pulled.
   i64 pull(i64 from, i64 size) {
     const i64 end = at_ + size;
+    bytes += size;
     i64 cycle = std::max(from, loaded_ + 1);
     if (end > p_.beat_bytes) {
       cycle = std::max(cycle, words_.next());
@@ -304,6 +348,7 @@ class Aligner {
   i64 last_used() const { return last_used_; }  // when the word with the last byte pulled had come in
 
   std::vector<Interval> starved;
+  i64 bytes = 0;  // pulled
 
  private:
   void load(i64 from) {
@@ -365,27 +410,52 @@ class Output {
 // The slots of one segment: hw.lanes.Lanes or hw.unpacker.Unpacker moving on.
 //
 // Slots follow each other without a pause but where one needs a beat that is not there, or the output is full.
+// So a beat that comes no later than its slot would without any pause is of no further interest.
 class Slots {
  public:
   Slots(Output& output, i64 count, i64 silent, i64 width, i64 start)
       : output_(output), count_(count), silent_(silent), width_(width), start_(start), cycle_(start) {}
 
-  // Slot `slot` cannot run before `cycle`. Slots before it must not have been run.
+  // Slot `slot`, which has not run, cannot run before `cycle`.
   void need(i64 slot, i64 cycle) {
-    run(slot - 1);
-    earliest_ = std::max(earliest_, cycle);
+    if (cycle <= cycle_ + (slot - slot_)) return;
+    auto place = late_.end();
+    while (place != late_.begin() && std::prev(place)->slot > slot) --place;
+    late_.insert(place, {slot, cycle});
   }
 
-  // The cycle of `slot`, which must be known to have all its beats.
-  i64 at(i64 slot) {
-    run(slot);
+  // The cycle of `slot`, which has run.
+  i64 at(i64 slot) const {
     auto from = std::upper_bound(runs_.begin(), runs_.end(), slot, [](i64 s, const Run& r) { return s < r.slot; });
     --from;
     return from->cycle + (slot - from->slot);
   }
 
+  // Runs up to `to`, of which all needs must be known.
   void run(i64 to) {
     to = std::min(to, count_ - 1);
+    while (!late_.empty() && late_.front().slot <= to) {
+      const Run late = late_.front();
+      late_.pop_front();
+      go(late.slot - 1);
+      earliest_ = std::max(earliest_, late.cycle);
+    }
+    go(to);
+  }
+
+  i64 last() const { return cycle_; }
+  i64 start() const { return start_; }
+  i64 ran() const { return slot_ + 1; }
+
+  std::vector<Interval> waits;  // cycles without a slot in which some beat was not there
+  i64 blocked = 0;              // cycles in which only the output was not ready
+
+ private:
+  struct Run {  // from this slot on, one slot a cycle
+    i64 slot, cycle;
+  };
+
+  void go(i64 to) {
     while (slot_ < to) {
       const i64 ready = std::max(cycle_ + 1, earliest_);
       const i64 cycle = std::max(ready, accepts_);
@@ -401,22 +471,11 @@ class Slots {
     }
   }
 
-  i64 last() const { return cycle_; }
-  i64 start() const { return start_; }
-  i64 ran() const { return slot_ + 1; }
-
-  std::vector<Interval> waits;  // cycles without a slot in which some beat was not there
-  i64 blocked = 0;              // cycles in which only the output was not ready
-
- private:
-  struct Run {
-    i64 slot, cycle;
-  };
-
   Output& output_;
   const i64 count_, silent_, width_, start_;
   i64 slot_ = -1, cycle_, earliest_ = 0, accepts_ = 0;
   std::vector<Run> runs_;
+  std::deque<Run> late_;  // beats that hold up their slots, by slot
 };
 
 class Decoder {
@@ -424,13 +483,14 @@ class Decoder {
   Decoder(const DecoderParams& p, Memory& memory, const DecoderTensor* tensors, i64 count,
           const DecoderSegment* segments, const std::uint8_t* ready, i64 period)
       : p_(p),
+        memory_(memory),
         tensors_(tensors),
         count_(count),
         segments_(segments),
         words_(p, memory, tensors, count),
         aligner_(p, words_),
         output_(p, ready, period),
-        pops_(64) {}
+        pops_(kLanes) {}
 
   std::string run(DecoderStats* stats, i64* ends);
 
@@ -441,8 +501,11 @@ class Decoder {
   i64 groups(const DecoderSegment& segment, i64 checked);
   void close(Slots& slots);
   void finish(const DecoderSegment& segment, i64 good);
+  std::string broken(const DecoderStats& stats, const MemoryStats& before) const;
+  std::string refusal(i64 tensor) const;
 
   const DecoderParams& p_;
+  const Memory& memory_;
   const DecoderTensor* tensors_;
   const i64 count_;
   const DecoderSegment* segments_;
@@ -455,6 +518,7 @@ class Decoder {
   i64 lasted_ = -1;                    // the segment's last slot, or its start
   bool was_atalanta_ = true;
   std::vector<std::deque<i64>> pops_;  // per lane: when the places of its last beats became free
+  std::vector<i64> pulled_;            // by beat of the segment: when it was pulled from the aligner
   std::vector<Interval> waits_, active_;
   i64 slots_ = 0, blocked_ = 0, values_ = 0;
 };
@@ -477,67 +541,63 @@ i64 Decoder::crc_done(const DecoderSegment& segment, i64 start, i64 at, bool use
 i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
   start_ = std::max(checked + 1, passed_ + (was_atalanta_ ? 0 : 1));
   Slots slots(output_, segment.slots, p_.ways, segment.lanes, start_);
-  std::vector<i64> order(static_cast<std::size_t>(segment.beats));
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](i64 a, i64 b) { return segment.need[a] < segment.need[b]; });
-  std::vector<i64> pulled(order.size());
-  std::size_t needed = 0;
-  const auto advance = [&](i64 slot) {
-    for (; needed < order.size() && segment.need[order[needed]] <= slot; ++needed) {
-      const i64 need = segment.need[order[needed]];
-      const i64 there = pulled[static_cast<std::size_t>(order[needed])];
-      // A beat goes through the aligner, the lane's FIFO and its word register; the first also fills the window.
-      slots.need(need, need == 0 ? std::max(there + 4, start_ + 3) : there + 3);
-    }
-    slots.run(slot);
-  };
-
-  std::vector<i64> places(static_cast<std::size_t>(segment.lanes), 0);
+  const DecoderBeat* const beats = segment.beat;
+  if (static_cast<i64>(pulled_.size()) < segment.beats) pulled_.resize(static_cast<std::size_t>(segment.beats));
+  i64* const pulled = pulled_.data();
+  std::array<i64, kLanes> places{};
   i64 picked = -1, before = -1, round = -1;
-  for (i64 beat = 0; beat < segment.beats; ++beat) {
-    const i64 lane = segment.lane[beat], ask = segment.ask[beat];
-    const bool same = beat > 0 && ask == segment.ask[beat - 1] && lane > segment.lane[beat - 1];
+  for (i64 b = 0; b < segment.beats; ++b) {
+    const DecoderBeat& beat = beats[b];
+    const bool same = b > 0 && beat.ask == beats[b - 1].ask && beat.lane > beats[b - 1].lane;
     i64 pick = before;
     if (!same) {  // another mask: into the queue, out of it, into the register `asks`
       i64 asked;
-      if (ask < 0) {
+      if (beat.ask < 0) {
         asked = checked + 1 + ++round;
       } else {
-        advance(ask);
-        asked = slots.at(ask);
+        slots.run(beat.ask);
+        asked = slots.last();
       }
-      pick = std::max({picked, asked + 1}) + 1;
-      pick = std::max(pick, before);
+      pick = std::max({picked + 1, asked + 2, before});
     }
     picked = pick;
     i64 from = pick + 1;
-    const i64 place = places[static_cast<std::size_t>(lane)]++;
-    std::deque<i64>& pops = pops_[static_cast<std::size_t>(lane)];
+    const i64 place = places[beat.lane]++;
     if (place < p_.lane_fifo) {  // a place that the segment before may still hold
+      const std::deque<i64>& pops = pops_[beat.lane];
       const i64 held = static_cast<i64>(pops.size()) - (p_.lane_fifo - place);
       if (held >= 0) from = std::max(from, pops[static_cast<std::size_t>(held)] + 1);
     }
-    before = pulled[static_cast<std::size_t>(beat)] = aligner_.pull(from, segment.nbytes[beat]);
+    before = pulled[b] = aligner_.pull(from, beat.nbytes);
+    // A beat goes through the aligner, the lane's FIFO and its word register; the first also fills the window.
+    slots.need(beat.need, beat.need == 0 ? std::max(before + 4, start_ + 3) : before + 3);
   }
-  advance(segment.slots - 1);
+  slots.run(segment.slots - 1);
 
   // When places became free: with a beat's last word, which for a lane's last beat may come with the beat.
-  std::vector<i64> seen(static_cast<std::size_t>(segment.lanes), 0);
-  for (i64 beat = 0; beat < segment.beats; ++beat) {
-    const i64 lane = segment.lane[beat];
-    const i64 left = places[static_cast<std::size_t>(lane)] - ++seen[static_cast<std::size_t>(lane)];
+  i64 open = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    const i64 last = std::min(places[lane], p_.lane_fifo);
+    std::deque<i64>& pops = pops_[lane];
+    pops.insert(pops.end(), static_cast<std::size_t>(last), 0);
+    while (static_cast<i64>(pops.size()) > p_.lane_fifo) pops.pop_front();
+    open += last;
+  }
+  std::array<i64, kLanes> behind{};
+  for (i64 b = segment.beats - 1; open > 0; --b) {
+    const DecoderBeat& beat = beats[b];
+    const i64 left = behind[beat.lane]++;
     if (left >= p_.lane_fifo) continue;
-    const i64 there = pulled[static_cast<std::size_t>(beat)] + 2;
+    const i64 there = pulled[b] + 2;
     i64 pop;
-    if (segment.free[beat] < 0) {
-      pop = std::max(there, start_ + 1) + (segment.nbytes[beat] > kWordBytes ? 1 : 0);
+    if (beat.free < 0) {
+      pop = std::max(there, start_ + 1) + (beat.nbytes > kWordBytes ? 1 : 0);
     } else {
-      pop = slots.at(segment.free[beat]);
+      pop = slots.at(beat.free);
       if (left == 0) pop = std::max(pop, there);
     }
-    std::deque<i64>& pops = pops_[static_cast<std::size_t>(lane)];
-    pops.push_back(pop);
-    while (static_cast<i64>(pops.size()) > p_.lane_fifo) pops.pop_front();
+    pops_[beat.lane][pops_[beat.lane].size() - 1 - static_cast<std::size_t>(left)] = pop;
+    --open;
   }
   close(slots);
   return before;
@@ -552,27 +612,22 @@ i64 Decoder::groups(const DecoderSegment& segment, i64 checked) {
   const i64 window = (beat_bits - 1 + most + beat_bits - 1) / beat_bits;
   Slots slots(output_, segment.slots, kUnpackSlots, 16, start_);
   std::vector<i64> loaded(static_cast<std::size_t>(segment.beats));
-  i64 pulled = -1, needed = 0;
-  const auto advance = [&](i64 slot) {
-    for (; needed < segment.beats && segment.need[needed] <= slot; ++needed) {
-      slots.need(segment.need[needed], loaded[static_cast<std::size_t>(needed)] + 1);
-    }
-    slots.run(slot);
-  };
+  i64 pulled = -1;
   for (i64 beat = 0; beat < segment.beats; ++beat) {
     i64 from = std::max(start_ + 1, pulled + 1);
     if (beat >= kQueueBeats) from = std::max(from, loaded[static_cast<std::size_t>(beat - kQueueBeats)] + 1);
-    pulled = aligner_.pull(from, segment.nbytes[beat]);
+    pulled = aligner_.pull(from, segment.beat[beat].nbytes);
     i64 load = pulled + 2;
     if (beat > 0) load = std::max(load, loaded[static_cast<std::size_t>(beat - 1)] + 1);
     if (beat >= window) {
-      const i64 slot = segment.free[beat - window];
-      advance(slot);
-      load = std::max(load, slots.at(slot) + 1);
+      const i64 slot = segment.beat[beat - window].free;
+      slots.run(slot);
+      load = std::max(load, slots.last() + 1);
     }
     loaded[static_cast<std::size_t>(beat)] = load;
+    slots.need(segment.beat[beat].need, load + 1);
   }
-  advance(segment.slots - 1);
+  slots.run(segment.slots - 1);
   close(slots);
   return pulled;
 }
@@ -599,7 +654,28 @@ void Decoder::finish(const DecoderSegment& segment, i64 good) {
   passed_ = output_.vector(from, was_atalanta_ ? segment.lanes : 16, !segment.more);
 }
 
+// The first conservation law that does not hold once all is decoded, or nothing.
+std::string Decoder::broken(const DecoderStats& stats, const MemoryStats& before) const {
+  const MemoryStats& after = memory_.stats();
+  i64 claimed = 0, offered = 0;
+  for (i64 t = 0; t < count_; ++t) {
+    claimed += tensors_[t].length;
+    offered += words_.bus_words_of(tensors_[t]);
+  }
+  if (aligner_.bytes != claimed) return "bytes decoded = bytes of the tensors";
+  if (words_.bus_words() != words_.bus_words_used()) return "bus words in = used + held, and none is held at the end";
+  if (words_.bus_words() != offered) return "bus words in = bus words that the tensors touch";
+  if (after.beats_taken - before.beats_taken != stats.words) return "beats of the memory = bus words in";
+  if (after.bytes_read - before.bytes_read != stats.words * p_.axi_bytes) return "bytes of the memory = bytes of bus words";
+  const i64 sum = stats.slot + stats.output + stats.memory + stats.router + stats.setup + stats.drain;
+  if (sum != stats.cycles) return "cycles by cause sum to the cycles";
+  if (stats.memory < 0 || stats.router < 0 || stats.setup < 0 || stats.drain < 0) return "no cause has less than no cycles";
+  const char* law = memory_.broken();
+  return law == nullptr ? std::string() : law;
+}
+
 std::string Decoder::run(DecoderStats* stats, i64* ends) {
+  const MemoryStats before = memory_.stats();
   i64 idle = 1;
   std::vector<Interval> idles;
   for (i64 tensor = 0; tensor < count_; ++tensor) {
@@ -615,7 +691,7 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
       const bool used = aligner_.held(checked + 1) || segment.payload_bytes > 0;
       const i64 first_use = std::max(checked, aligner_.loaded());
       const i64 pulled = segment.atalanta ? lanes(segment, checked) : groups(segment, checked);
-      if (words_.failed()) return "the memory refused a read burst";
+      if (words_.failed()) return refusal(tensor);
       const i64 last_use = segment.payload_bytes ? std::max(first_use, aligner_.last_used()) : checked;
       const i64 entry = checked + 1 + (segment.atalanta ? segment.lane_depth : 0);
       verdict = std::max({entry, segment.payload_bytes ? pulled + 1 : 0, start_ + 1,
@@ -625,6 +701,7 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
     }
     ends[tensor] = output_.left();
     idle = aligner_.drop(from) + 1;
+    if (words_.failed()) return refusal(tensor);
   }
   const i64 end = output_.left();
   append(idles, idle, end);
@@ -649,9 +726,19 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
   stats->values = values_;
   stats->cycles = end;
   stats->bursts = words_.bursts();
-  const i64 sum = stats->slot + stats->output + stats->memory + stats->router + stats->setup + stats->drain;
-  if (sum != end) return "cycles by cause do not sum to the cycles";
-  return "";
+  const std::string law = broken(*stats, before);
+  return law.empty() ? law : kLawBroken + law;
+}
+
+std::string Decoder::refusal(i64 tensor) const {
+  switch (words_.answer()) {
+    case Accept::accepted:  // nothing was asked for that could be refused
+      return kLawBroken + "tensor " + std::to_string(tensor) + " has the bytes that its segments claim";
+    case Accept::beyond:
+      return "tensor " + std::to_string(words_.asking()) + " does not lie within the memory's capacity";
+    default:
+      return kLawBroken + "every burst is one that AXI allows";
+  }
 }
 
 }  // namespace

@@ -27,6 +27,13 @@ struct DecoderParams {
 #undef X
 };
 
+// One beat: see golden.lanes.Schedule. Packed, since the recurrence does little else than read them.
+struct DecoderBeat {
+  std::int32_t ask, need, free;
+  std::uint8_t lane, nbytes;
+  std::uint8_t reserved[2];
+};
+
 // A segment: its header, and its beats in the order of the stream.
 struct DecoderSegment {
   std::int64_t atalanta;       // lanes decode it; otherwise the unpacker
@@ -38,11 +45,7 @@ struct DecoderSegment {
   std::int64_t lane_depth;
   std::int64_t slots;          // slots of the RTL
   std::int64_t beats;
-  const std::int64_t* lane;    // one entry per beat: see golden.lanes.Schedule
-  const std::int64_t* nbytes;
-  const std::int64_t* ask;
-  const std::int64_t* need;
-  const std::int64_t* free;    // the slot in which the beat's place becomes free
+  const DecoderBeat* beat;
 };
 
 // A tensor in memory: its address, its length, and its segments, numbered among all.
@@ -64,7 +67,8 @@ struct DecoderStats {
 };
 
 // Runs all tensors, offered back to back from cycle 0 on. `ready`: TREADY by cycle, repeated. `ends`: for each
-// tensor the cycle of its last output word. Returns an error, empty if there is none.
+// tensor the cycle of its last output word. Returns an error, empty if there is none: "conservation law broken: ..."
+// if the segments do not fit their tensors or the recurrence errs, else what the memory refused.
 std::string decode_cycles(const DecoderParams& params, Memory& memory, const DecoderTensor* tensors,
                           std::int64_t count, const DecoderSegment* segments, const std::uint8_t* ready,
                           std::int64_t period, DecoderStats* stats, std::int64_t* ends);

@@ -123,6 +123,39 @@ void Memory::take_beat() {
   take(reads_);
 }
 
+std::int64_t Memory::take_beats(Cycle horizon, std::int64_t most, Cycle* cycles) {
+  std::int64_t taken = 0;
+  Side& side = reads_;
+  while (taken < most && side.count != 0) {
+    Burst& burst = side.ring[side.head];
+    const Cycle first = next(side, horizon);
+    if (first == kNever || first > horizon) break;
+    // As many of this burst's beats as are known by now, without deciding anything more.
+    const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(burst.beats - burst.taken, most - taken));
+    Cycle* const out = cycles + taken;
+    out[0] = side.known;
+    std::int32_t n = 1 + arrivals(burst, burst.taken + 1, room - 1, out + 1);
+    Cycle last = side.last;
+    for (std::int32_t i = 0; i < n; ++i) {
+      const Cycle cycle = std::max(out[i], last + 1);
+      if (cycle > horizon) n = i;
+      else last = out[i] = cycle;
+    }
+    side.last = last;
+    side.known = kNever;
+    burst.taken += n;
+    taken += n;
+    if (burst.taken == burst.beats) {
+      side.ended = last;
+      if (++side.head == side.ring.size()) side.head = 0;
+      --side.count;
+    }
+    promise(last);
+  }
+  stats_.beats_taken += taken;
+  return taken;
+}
+
 void Memory::take_response() {
   ++stats_.responses_taken;
   take(writes_);
@@ -172,6 +205,11 @@ std::string IdealMemory::check(std::int64_t latency, std::int64_t bytes_num, std
 void IdealMemory::start(Cycle cycle, Burst& burst) {
   burst.first = std::max((cycle + latency_) * bytes_num_, bus_free_);
   bus_free_ = burst.first + std::int64_t{burst.beats} * burst.beat_bytes * bytes_den_;
+}
+
+std::int32_t IdealMemory::arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) {
+  for (std::int32_t i = 0; i < n; ++i) cycles[i] = arrival(burst, beat + i, kNever);
+  return n;
 }
 
 Cycle IdealMemory::arrival(const Burst& burst, std::int32_t beat, Cycle) {
@@ -237,6 +275,19 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
 void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
   done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] =
       scale(complete, den_, num_) + latency_;
+}
+
+std::int32_t DramMemory::arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) {
+  const std::uint64_t begin = burst.address >> burst_shift_;
+  const auto bytes = static_cast<std::uint64_t>(burst.beat_bytes);
+  if (bytes > std::uint64_t{1} << burst_shift_) return 0;  // a beat of several requests: one at a time
+  for (std::int32_t i = 0; i < n; ++i) {
+    const std::uint64_t at = (burst.address + static_cast<std::uint64_t>(beat + i) * bytes) >> burst_shift_;
+    const Cycle done = done_[0][static_cast<std::size_t>((burst.first + static_cast<std::int64_t>(at - begin)) & mask_)];
+    if (done < 0) return i;
+    cycles[i] = done;
+  }
+  return n;
 }
 
 Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {
