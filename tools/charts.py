@@ -30,7 +30,7 @@ def run_chart(rows: list[dict[str, Any]]) -> bytes:
         left.barh(at, [row[f"{codec}_ratio"] for row in rows], 0.38, color=COLOURS[codec], label=codec)
         speed = [row["raw_cycles"] / row[f"{codec}_cycles"] for row in rows]
         right.barh(at, speed, 0.38, color=COLOURS[codec], label=codec)
-    entropy = [row["entropy_bytes"] / row["raw_bytes"] if row["raw_bytes"] else 1 for row in rows]
+    entropy = [row["entropy_bytes"] / row["tensor_bytes"] if row["tensor_bytes"] else 1 for row in rows]
     left.plot(entropy, list(places), "k|", markersize=9, label="order-0 entropy")
     left.axvline(1, color=COLOURS["raw"], linewidth=1)
     right.axvline(1, color=COLOURS["raw"], linewidth=1)

@@ -121,8 +121,8 @@ def _sums(measured: list[Measured], codec: str) -> dict[str, float]:
 def summary(name: str, kind: str, measured: Iterable[Measured]) -> dict[str, Any]:
     """A row of results, flat, for one tensor or the sum of several; units in the names.
 
-    ratio: stream bytes over raw bytes. ratio_to_entropy: stream bytes over order-0 entropy. excess: of the
-    Atalanta streams over entropy + tables, as a share of those.
+    tensor_bytes: of the tensors as they are. ratio: stream bytes over those. ratio_to_entropy: stream
+    bytes over order-0 entropy. excess: of the Atalanta streams over entropy + tables, as a share of those.
     """
     chosen = list(measured)
     raw = sum(m.bytes_raw for m in chosen)
@@ -131,7 +131,7 @@ def summary(name: str, kind: str, measured: Iterable[Measured]) -> dict[str, Any
         "tensor": name,
         "kind": kind,
         "values": sum(m.values for m in chosen),
-        "raw_bytes": raw,
+        "tensor_bytes": raw,
         "entropy_bytes": entropy,
     }
     for codec in CODECS:

@@ -139,7 +139,7 @@ def _show(rows: list[dict[str, Any]], title: str) -> None:
             table.add_section()
         table.add_row(
             row["tensor"],
-            f"{row['raw_bytes']:,}",
+            f"{row['tensor_bytes']:,}",
             f"{row['atalanta_bytes_moved']:,}",
             f"{row['atalanta_ratio']:.4f}",
             f"{row['atalanta_ratio_to_entropy']:.4f}",
@@ -158,7 +158,7 @@ def _show_overhead(rows: list[dict[str, Any]]) -> None:
         table.add_column(head, justify="right" if head else "left")
     for row in rows:
         if row["tensor"].startswith("all "):
-            shares = [row[f"atalanta_{reason}_bytes"] / (row["raw_bytes"] or 1) for reason in REASONS]
+            shares = [row[f"atalanta_{reason}_bytes"] / (row["tensor_bytes"] or 1) for reason in REASONS]
             cells = (f"{share:.3%}" for share in (*shares, sum(shares), row["atalanta_excess"]))
             table.add_row(row["tensor"].removeprefix("all "), *cells)
     console().print(table)
