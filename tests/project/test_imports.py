@@ -1,4 +1,4 @@
-"""The import order: golden.errors, golden.params, golden.format, rest of golden, then hw and sim, then tools."""
+"""The import order: golden.errors, params, format, the rest of golden; then hw and sim; then tools."""
 
 import ast
 import subprocess
