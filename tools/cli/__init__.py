@@ -16,6 +16,7 @@ COMMANDS = {
     "rtlsim": "rtlsim",
     "sim": "sim",
     "verilog": "verilog",
+    "synth": "synth",
     "registers": "registers",
 }
 """Subcommands and the modules they live in; a module is imported when its command is used."""

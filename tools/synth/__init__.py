@@ -1,0 +1,1 @@
+"""Synthesis of the decoder and its parts: area, clock and critical path."""
