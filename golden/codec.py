@@ -1,7 +1,7 @@
 """What a codec is, and the list of all codecs.
 
-To try a codec of your own, write one file with a class like those in `golden/codecs/`, and put the
-class into `CODECS`; encode, decode, inspect, compare and bench then know it by its name.
+To try a codec of your own, see golden/codecs/README.md: one class in one file, registered with
+`register`; encode, decode, inspect, compare and the report then know it by its name.
 """
 
 from abc import ABC, abstractmethod
@@ -10,6 +10,9 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError
@@ -101,6 +104,15 @@ class Codec(ABC):
     def draft_values(self, values: Array, bits: int, signed: bool, *, schedule: bool = False) -> Draft:
         """Like `draft`, from the values. A codec that needs no array of codes overrides this."""
         return self.draft(to_codes(values, bits, signed, self.mapping), bits, schedule=schedule)
+
+    @classmethod
+    def profiled(cls, histogram: NDArray[np.int64], bits: int) -> Dict[str, Any] | None:
+        """Options that fit the codec to data like a sample's, whatever values it holds.
+
+        histogram: how often each code occurs in the sample, shape (2^bits,).
+        None for a codec that learns nothing from samples.
+        """
+        return None
 
     @classmethod
     @abstractmethod

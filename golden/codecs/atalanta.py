@@ -1,6 +1,7 @@
 """Atalanta segments of the container: table and lane lengths in the header, beats in the payload."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -152,6 +153,10 @@ class Atalanta(Codec):
         sections = _section_bytes(p)
         size = sections + sum(coded.lane_bytes)
         return Draft(size, body, sections, None if schedule else into)
+
+    @classmethod
+    def profiled(cls, histogram: Int, bits: int) -> dict[str, Any]:
+        return {"table": search(histogram, unseen=True).table}
 
     @classmethod
     def layout(cls, header: Header) -> Layout:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,10 @@ class Huffman(Codec):
             return Body({}, payload, parts=_parts(table.length, used, nbytes))
 
         return Draft(nbytes, body)
+
+    @classmethod
+    def profiled(cls, histogram: NDArray[np.int64], bits: int) -> dict[str, Any]:
+        return {"lengths": profiled_lengths(histogram)}
 
     @classmethod
     def layout(cls, header: Header) -> int:

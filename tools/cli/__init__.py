@@ -1,11 +1,13 @@
 """The command `atalanta`."""
 
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from atalanta import __version__
-from atalanta.tools.cli.common import Group
+from atalanta.golden import plugins
+from atalanta.tools.cli.common import Group, failures
 
 COMMANDS = {
     "run": "run",
@@ -13,6 +15,8 @@ COMMANDS = {
     "encode": "codec",
     "decode": "codec",
     "inspect": "inspect",
+    "compare": "compare",
+    "report": "compare",
     "rtlsim": "rtlsim",
     "sim": "sim",
     "verilog": "verilog",
@@ -34,8 +38,24 @@ class _Lazy(Group):
         return command
 
 
+def _load_plugins(_context: click.Context, _option: click.Parameter, files: tuple[Path, ...]) -> None:
+    """Before any command is looked up, so that its options know the codecs."""
+    with failures():
+        plugins.load_installed()
+        for file in files:
+            plugins.load_file(file)
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
+@click.option(
+    "--plugin",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    callback=_load_plugins,
+    expose_value=False,
+    help="Python file that registers codecs; repeat for more.",
+)
 def main() -> None:
     """Lossless compression of quantised tensors for off-die memory: codecs, RTL decoders, simulator.
 
@@ -44,5 +64,6 @@ def main() -> None:
       atalanta run
       atalanta encode weights.npy -o weights.atl
       atalanta inspect weights.atl
+      atalanta compare
       atalanta rtlsim weights.atl --memory ddr4-3200
     """
