@@ -1,13 +1,15 @@
 """One file with many compressed tensors: names, shapes and attributes, random access, checksums.
 
 A fixed head, the tensors' streams (each as `container` makes it, on a 64-byte boundary, so that memory
-bursts start where they should), and a directory in JSON at the end, which the head points to. Head and
-directory have CRCs of their own; a tensor's are those of its segments, checked when it is read.
+bursts start where they should), and a directory at the end, which the head points to: JSON text behind
+zlib, since the scales of many channels are long as text. Head and directory have CRCs of their own; a
+tensor's are those of its segments, checked when it is read.
 """
 
 import json
-import mmap
 import os
+import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,9 +21,13 @@ from atalanta.golden.atomic import replacing
 from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, InputError, StreamError
 from atalanta.golden.format import ARCHIVE_HEAD, ARCHIVE_MAGIC, VERSION, crc32, round_up
+from atalanta.golden.source import FileBytes
 from atalanta.golden.values import Array
 
 ALIGNMENT = 64
+MAX_TEXT_BYTES = 1 << 26
+"""Bytes of a directory's text at most."""
+
 _CRC_AT = ARCHIVE_HEAD.offsets["head_crc"] // 8
 
 
@@ -41,12 +47,13 @@ class Writer:
     """Writes an archive; the file appears under its name when the `with` block ends well.
 
     attributes: of the whole, kept in the directory.
-    Raises InputError if the file cannot be written or a name comes twice.
+    Raises InputError if the file cannot be written or JSON cannot hold the attributes.
     """
 
     def __init__(self, path: str | os.PathLike[str], attributes: Mapping[str, Any] | None = None) -> None:
         self._entries: dict[str, Entry] = {}
         self._attributes = dict(attributes or {})
+        _check_json(self._attributes, "the archive")
         self._replacing = replacing(Path(path))
         self._out: IO[bytes] | None = None
 
@@ -58,8 +65,12 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._finish()
+        try:
+            if error is None:
+                self._finish()
+        except BaseException:
+            self._replacing.__exit__(*sys.exc_info())
+            raise
         self._replacing.__exit__(kind, error, trace)
 
     def _file(self) -> IO[bytes]:
@@ -98,9 +109,16 @@ class Writer:
         shape: tuple[int, ...],
         attributes: Mapping[str, Any] | None = None,
     ) -> Entry:
-        """Copy a stream that is already encoded into the file."""
+        """Copy a stream that is already encoded into the file.
+
+        Raises InputError for a name that is not printable or comes twice, and for attributes that JSON
+        cannot hold.
+        """
         if name in self._entries:
             raise InputError(f"tensor {name!r} is in the archive already")
+        if not name.isprintable():
+            raise InputError(f"a tensor's name is printable, not {name!r}")
+        _check_json(attributes, name)
         offset = self._align()
         out = self._file()
         for piece in pieces:
@@ -111,9 +129,15 @@ class Writer:
 
     def _finish(self) -> None:
         out = self._file()
-        directory = json.dumps(
-            {"attributes": self._attributes, "tensors": [asdict(e) for e in self._entries.values()]}
+        tensors = [asdict(entry) for entry in self._entries.values()]
+        text = json.dumps(
+            {"attributes": self._attributes, "tensors": tensors}, separators=(",", ":")
         ).encode()
+        if len(text) > MAX_TEXT_BYTES:
+            raise InputError(
+                f"names and attributes of {len(text):,} bytes; at most {MAX_TEXT_BYTES:,} are kept"
+            )
+        directory = zlib.compress(text, 9)
         offset = self._align()
         out.write(directory)
         head = {
@@ -121,11 +145,19 @@ class Writer:
             "version": VERSION,
             "directory_offset": offset,
             "directory_bytes": len(directory),
+            "text_bytes": len(text),
             "directory_crc": crc32(directory),
         }
         packed = ARCHIVE_HEAD.pack(head)
         out.seek(0)
         out.write(ARCHIVE_HEAD.pack(head | {"head_crc": crc32(packed[:_CRC_AT])}))
+
+
+def _check_json(attributes: Mapping[str, Any] | None, what: str) -> None:
+    try:
+        json.dumps(attributes)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"attributes of {what}: {error}") from None
 
 
 def _entry(item: object, size: int, where: str) -> Entry:
@@ -135,6 +167,8 @@ def _entry(item: object, size: int, where: str) -> Entry:
     ok = ok and all(type(item[name]) is kind for name, kind in fields.items())  # type: ignore[index]
     if not ok or not isinstance(item, dict):
         raise StreamError(ErrorCode.HEADER, f"{where} is not an entry of a directory")
+    if not item["name"].isprintable():
+        raise StreamError(ErrorCode.HEADER, f"{where} has the name {item['name']!a}")
     if not all(type(n) is int and n >= 0 for n in item["shape"]):
         raise StreamError(ErrorCode.SHAPE, f"{where} has shape {item['shape']}")
     if item["offset"] < ARCHIVE_HEAD.nbytes or item["nbytes"] < 0 or item["offset"] + item["nbytes"] > size:
@@ -145,37 +179,45 @@ def _entry(item: object, size: int, where: str) -> Entry:
 
 
 class Archive(Mapping[str, Array]):
-    """An archive on disk, as a mapping from names to tensors; a tensor is read when it is asked for.
+    """Compressed tensors on disk, as a mapping from names to tensors; one is read when it is asked for.
 
-    entries: what is in it, by name. attributes: of the whole.
+    A file with a single stream is an archive of one tensor, named like the file without its suffix.
+
+    entries: what is in it, by name. attributes: of the whole. single: whether it is a single stream.
     """
 
-    def __init__(self, path: Path, data: mmap.mmap, entries: dict[str, Entry], attributes: dict[str, Any]):
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        """Read head and directory of an open file. Raises StreamError if they are malformed."""
         self.path = path
-        self.entries = entries
-        self.attributes = attributes
-        self._data = data
+        self._file = file
+        self._data = FileBytes(file)
+        self.single = self._data[:4] != ARCHIVE_MAGIC.to_bytes(4, "little")
+        self.entries, self.attributes = self._stream() if self.single else _directory(self._data, path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Read head and directory. Raises InputError if unreadable, StreamError if malformed."""
+        """Open a file that `Writer` wrote, or that holds what `encode` returned.
+
+        Raises InputError if it is unreadable, StreamError if it is malformed.
+        """
         path = Path(path)
         try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size < ARCHIVE_HEAD.nbytes:
-                    raise StreamError(
-                        ErrorCode.TRUNCATED, f"{path}: {size} of {ARCHIVE_HEAD.nbytes} head bytes"
-                    )
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            file = path.open("rb")
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from error
         try:
-            entries, attributes = _directory(data, path)
+            return cls(path, file)
         except BaseException:
-            data.close()
+            file.close()
             raise
-        return cls(path, data, entries, attributes)
+
+    def _stream(self) -> tuple[dict[str, Entry], dict[str, Any]]:
+        """The directory of a single stream."""
+        found = list(container.segments(self._data))
+        shape = container.tensor_shape(found)
+        container.check_end(found, len(self._data))
+        name = self.path.stem
+        return {name: Entry(name, 0, len(self._data), found[0].dtype.name, shape)}, {}
 
     def __enter__(self) -> Self:
         return self
@@ -187,24 +229,30 @@ class Archive(Mapping[str, Array]):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._data.close()
+        self._file.close()
+
+    def source(self, name: str) -> FileBytes:
+        """A tensor's compressed stream, not read yet."""
+        entry = self.entries[name]
+        return self._data.window(entry.offset, entry.nbytes)
 
     def stream(self, name: str) -> bytes:
         """A tensor's compressed stream."""
-        if name not in self.entries:
-            raise KeyError(name)
-        entry = self.entries[name]
-        return self._data[entry.offset : entry.offset + entry.nbytes]
+        return self.source(name)[:]
 
-    def read(self, name: str, *, engine: str = AUTO) -> Array:
-        """A tensor, decoded and checked. Raises StreamError."""
-        array = container.decode(self.stream(name), engine=engine)
+    def read(self, name: str, **options: Any) -> Array:
+        """A tensor, decoded and checked. options: as in `container.decode`. Raises StreamError."""
+        array = container.decode(self.stream(name), **options)
         entry = self.entries[name]
-        if (array.dtype.name, array.shape) != (entry.dtype, entry.shape):
-            found = f"{array.dtype}{array.shape}"
-            what = f"{name} holds {found}, not {entry.dtype}{entry.shape} as the directory says"
-            raise StreamError(ErrorCode.SHAPE, what)
+        _check(entry, array.dtype.name, array.shape)
         return array
+
+    def pieces(self, name: str, *, engine: str = AUTO) -> Iterator[Array]:
+        """A tensor's values in order, flat, a segment at a time. Raises StreamError."""
+        source = self.source(name)
+        found = list(container.segments(source))
+        _check(self.entries[name], found[0].dtype.name, container.tensor_shape(found))
+        return container.decode_segments(source, engine=engine)
 
     def __getitem__(self, name: str) -> Array:
         return self.read(name)
@@ -216,8 +264,17 @@ class Archive(Mapping[str, Array]):
         return len(self.entries)
 
 
-def _directory(data: mmap.mmap, path: Path) -> tuple[dict[str, Entry], dict[str, Any]]:
+def _check(entry: Entry, dtype: str, shape: tuple[int, ...]) -> None:
+    """Raise StreamError unless a stream is what its entry says."""
+    if (dtype, shape) != (entry.dtype, entry.shape):
+        what = f"{entry.name} holds {dtype}{shape}, not {entry.dtype}{entry.shape} as the directory says"
+        raise StreamError(ErrorCode.SHAPE, what)
+
+
+def _directory(data: FileBytes, path: Path) -> tuple[dict[str, Entry], dict[str, Any]]:
     packed = data[: ARCHIVE_HEAD.nbytes]
+    if len(packed) < ARCHIVE_HEAD.nbytes:
+        raise StreamError(ErrorCode.TRUNCATED, f"{path}: {len(packed)} of {ARCHIVE_HEAD.nbytes} head bytes")
     head = ARCHIVE_HEAD.unpack(packed)
 
     def check(ok: bool, code: ErrorCode, what: str) -> None:
@@ -229,8 +286,20 @@ def _directory(data: mmap.mmap, path: Path) -> tuple[dict[str, Entry], dict[str,
     check(crc32(packed[:_CRC_AT]) == head["head_crc"], ErrorCode.HEADER_CRC, "head of the archive")
     start, size = head["directory_offset"], head["directory_bytes"]
     check(start + size <= len(data), ErrorCode.TRUNCATED, f"directory of {size} bytes at {start}")
-    text = data[start : start + size]
-    check(crc32(text) == head["directory_crc"], ErrorCode.HEADER_CRC, "directory of the archive")
+    check(
+        start + size == len(data), ErrorCode.LENGTH, f"{len(data) - start - size} bytes after the directory"
+    )
+    packed = data[start : start + size]
+    check(crc32(packed) == head["directory_crc"], ErrorCode.HEADER_CRC, "directory of the archive")
+    claimed = head["text_bytes"]
+    check(claimed <= MAX_TEXT_BYTES, ErrorCode.HEADER, f"directory of {claimed:,} bytes of text")
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed, claimed + 1)
+    except zlib.error as error:
+        raise StreamError(ErrorCode.HEADER, f"{path}: directory: {error}") from None
+    whole = unpacking.eof and not unpacking.unused_data and len(text) == claimed
+    check(whole, ErrorCode.LENGTH, f"the directory's text is not {claimed} bytes long")
     try:
         directory = json.loads(text)
     except (ValueError, RecursionError) as error:

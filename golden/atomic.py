@@ -16,6 +16,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     Raises InputError if the folder or the file cannot be written.
     """
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: Is a directory")
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

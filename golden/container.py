@@ -23,6 +23,7 @@ from atalanta.golden.header import Header, parse_shape
 from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.params import MAX_SEGMENT_VALUES
+from atalanta.golden.source import Source
 from atalanta.golden.values import Array, Buffer, check_array, dtype_of
 
 SEGMENT_VALUES = 1 << 20
@@ -251,48 +252,56 @@ class Segment:
         """The dtype of the values."""
         return dtype_of(self.header.signed, self.header.wide)
 
-    def _payload(self, data: Buffer) -> memoryview:
-        return memoryview(data)[self.header.payload_start : self.header.end]
-
-    def payload(self, data: Buffer) -> bytes:
+    def payload(self, data: Source) -> bytes:
         """The payload, its CRC checked. Raises StreamError(PAYLOAD_CRC)."""
-        self.check_payload(data)
-        return bytes(self._payload(data))
+        payload = bytes(self._part(data))
+        self._check(payload)
+        return payload
 
-    def check_payload(self, data: Buffer) -> None:
+    def check_payload(self, data: Source) -> None:
         """Raise StreamError(PAYLOAD_CRC) if the payload is not as it was written."""
-        crc = crc32(self._payload(data))
+        self._check(self._part(data))
+
+    def _part(self, data: Source) -> Buffer:
+        return data[self.header.payload_start : self.header.end]
+
+    def _check(self, payload: Buffer) -> None:
+        crc = crc32(payload)
         if crc != self.header.payload_crc:
             raise StreamError(ErrorCode.PAYLOAD_CRC, f"found {crc:#010x}, {where(self.header)}")
 
-    def values(self, data: Buffer, *, engine: str = AUTO) -> Array:
+    def values(self, data: Source, *, engine: str = AUTO) -> Array:
         """The values, shape (count,). Raises StreamError."""
-        self.check_payload(data)
+        payload = self._part(data)
+        self._check(payload)
         out: Array = np.empty(self.header.count, self.dtype)
-        self.decode_into(data, out, engine=engine)
+        self._decode(payload, out, engine)
         return out
 
-    def decode_into(self, data: Buffer, out: Array, *, engine: str = AUTO) -> None:
+    def decode_into(self, data: Source, out: Array, *, engine: str = AUTO) -> None:
         """Put the values into `out`, shape (count,), of the segment's dtype; the CRC is not checked.
 
         Raises StreamError; then the content of `out` is undefined.
         """
-        use_native(engine)  # raises for one that is not known, which not every codec asks for
-        self.codec.decode_values(self.layout, self._payload(data), self.header, out, engine=engine)
+        self._decode(self._part(data), out, engine)
 
-    def schedule(self, data: Buffer, *, engine: str = AUTO) -> Schedule | None:
+    def _decode(self, payload: Buffer, out: Array, engine: str) -> None:
+        use_native(engine)  # raises for one that is not known, which not every codec asks for
+        self.codec.decode_values(self.layout, payload, self.header, out, engine=engine)
+
+    def schedule(self, data: Source, *, engine: str = AUTO) -> Schedule | None:
         """The order of the payload's beats, if the codec has lanes. Raises StreamError."""
         payload = self.payload(data)
         return self.codec.schedule(self.layout, payload, self.header.count, engine=engine)
 
-    def slot_bits(self, data: Buffer, *, engine: str = AUTO) -> Int:
+    def slot_bits(self, data: Source, *, engine: str = AUTO) -> Int:
         """Bits that each slot takes, of a codec without lanes. Raises StreamError."""
         bits = self.codec.slot_bits(self.layout, self.payload(data), self.header.count, engine=engine)
         if bits is None:
             raise ParameterError(f"codec {self.codec.name} has no slots")
         return bits
 
-    def parts(self, data: Buffer) -> dict[str, int]:
+    def parts(self, data: Source) -> dict[str, int]:
         """Bits of the segment by what they are for. Raises StreamError."""
         payload = self.payload(data)
         codes = self.codec.decode(self.layout, payload, self.header.count)
@@ -301,7 +310,7 @@ class Segment:
         return header_bits | dict(self.codec.parts(self.layout, codes, payload))
 
 
-def segments(data: Buffer, start: int = 0) -> Iterator[Segment]:
+def segments(data: Source, start: int = 0) -> Iterator[Segment]:
     """The segments of the tensor at byte `start`, headers checked, payloads not read.
 
     Raises StreamError; a stream's length is checked against every header's claim before anything
@@ -362,7 +371,13 @@ def _checked(view: memoryview, threads: int | None) -> tuple[list[Segment], Stre
     return found[:whole], wrong
 
 
-def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, engine: str = AUTO) -> Array:
+def decode(
+    data: bytes | bytearray | memoryview,
+    *,
+    threads: int | None = None,
+    engine: str = AUTO,
+    most_bytes: int | None = None,
+) -> Array:
     """The tensor, shape and dtype restored. Raises StreamError for any malformed stream.
 
     Errors come segment by segment: a segment's header, its payload's CRC, its values, then the next
@@ -371,6 +386,8 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
 
     threads: most threads at work, by default one per processor.
     engine: see golden/engine.py.
+    most_bytes: refuse tensors larger than this, with InputError. A value may take no bits at all, so
+        that a small stream from a stranger can be a very large tensor.
     """
     view = memoryview(data).cast("B")
     found, error = _checked(view, threads)
@@ -380,6 +397,9 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
         raise error
     counts = [s.header.count for s in found]
     ends = np.cumsum(counts).tolist()
+    size = ends[-1] * found[0].dtype.itemsize
+    if most_bytes is not None and size > most_bytes:
+        raise InputError(f"a tensor of {size:,} bytes, of which at most {most_bytes:,} are wanted")
     try:
         out: Array = np.empty(ends[-1], found[0].dtype)
     except MemoryError:
@@ -388,7 +408,26 @@ def decode(data: bytes | bytearray | memoryview, *, threads: int | None = None, 
     def run(i: int) -> None:
         found[i].decode_into(view, out[ends[i] - counts[i] : ends[i]], engine=engine)
 
-    at_work = workers(threads, len(found), READ_BYTES * max(counts), len(view))
-    for _ in in_order(run, range(len(found)), at_work):
+    for _ in in_order(run, range(len(found)), _readers(found, threads, len(view))):
         pass
     return out.reshape(tensor_shape(found))
+
+
+def _readers(found: list[Segment], threads: int | None, stream_bytes: int) -> int:
+    """Threads that decode."""
+    return workers(threads, len(found), READ_BYTES * max(s.header.count for s in found), stream_bytes)
+
+
+def decode_segments(data: Source, *, threads: int | None = None, engine: str = AUTO) -> Iterator[Array]:
+    """The values of a stream segment by segment, each of shape (count,), for what does not fit into memory.
+
+    All headers are checked at once, payloads as their values come. Raises StreamError.
+    """
+    found = list(segments(data))
+    tensor_shape(found)
+    check_end(found, len(data))
+
+    def run(segment: Segment) -> Array:
+        return segment.values(data, engine=engine)
+
+    return in_order(run, found, _readers(found, threads, 0))

@@ -19,6 +19,7 @@ from atalanta.golden.format import (
     padded,
 )
 from atalanta.golden.params import MAX_BITS, MAX_SEGMENT_VALUES, MIN_BITS
+from atalanta.golden.source import Source
 
 MAX_DIMENSIONS = 64
 _CRC_AT = BASE.offsets["header_crc"] // 8
@@ -71,7 +72,7 @@ def _crc(header: bytes) -> int:
     return crc32(padded(header, BLOCK_BYTES))
 
 
-def parse(data: bytes | memoryview, start: int = 0) -> Header:
+def parse(data: Source, start: int = 0) -> Header:
     """The header at byte `start`. Raises StreamError, the first that applies in FORMAT.md's order."""
 
     def check(ok: bool, code: ErrorCode, what: str) -> None:

@@ -1,47 +1,25 @@
 """`atalanta encode` and `atalanta decode`: arrays to compressed files and back."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
-import numpy as np
-from numpy.lib import format as npy
 
-import atalanta
-from atalanta.golden import archive, container
-from atalanta.golden.atomic import replacing
-from atalanta.golden.errors import InputError
-from atalanta.golden.format import ARCHIVE_MAGIC
-from atalanta.golden.values import Array
 from atalanta.tools.cli.common import coding, coding_options, console, json_option, print_json, progress
-from atalanta.tools.extract.tensors import TensorFile
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file starts as an archive does. Raises OSError."""
-    with path.open("rb") as file:
-        return file.read(4) == ARCHIVE_MAGIC.to_bytes(4, "little")
-
-
-def _load(path: Path) -> Array:
-    try:
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: not a .npy file of numbers: {error}") from None
-    return array
+from atalanta.tools.convert import decode_file, encode_file
 
 
 @click.command()
-@click.argument("source", metavar="IN.npy|IN.npz", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
+@click.option("--skip-others", is_flag=True, help="Leave out arrays that cannot be coded, such as floats.")
 @coding_options
 @json_option
-def encode(source: Path, output: Path, codec: str, as_json: bool, **options: Any) -> None:
-    """Compress an array or a file of arrays.
+def encode(source: Path, output: Path, skip_others: bool, codec: str, as_json: bool, **options: Any) -> None:
+    """Compress an array or a file of arrays, all of int8, uint8, int16 or uint16.
 
-    A .npy becomes one compressed stream; a .npz or .safetensors becomes an archive of them, from which
-    single tensors can be read.
+    IN is a .npy, which becomes one compressed stream, or a .npz or .safetensors, which becomes an archive
+    from which single tensors can be read. A .npy may be larger than memory.
 
     \b
     Examples:
@@ -50,15 +28,12 @@ def encode(source: Path, output: Path, codec: str, as_json: bool, **options: Any
       atalanta encode network.npz -o network.atn
     """
     arguments = coding(codec, options)
-    if source.suffix == ".npy":
-        array = _load(source)
-        total = array.nbytes
-        with replacing(output) as out:
-            for segment in container.encode_segments(array, **arguments):
-                out.write(segment.header)
-                out.write(segment.body.payload)
-    else:
-        total = _encode_file(TensorFile.open(source), output, arguments)
+    with progress() as bars:
+
+        def track(work: Any) -> Any:
+            return bars.track(work, description="encoding")
+
+        total = encode_file(source, output, skip_others=skip_others, track=track, **arguments)
     size = output.stat().st_size
     report = {"input": str(source), "output": str(output), "bytes_raw": total, "bytes": size}
     if as_json:
@@ -68,32 +43,19 @@ def encode(source: Path, output: Path, codec: str, as_json: bool, **options: Any
         console().print(f"{output}: {size:,} bytes{ratio} ({total:,})")
 
 
-def _encode_file(source: TensorFile, output: Path, arguments: dict[str, Any]) -> int:
-    total = 0
-    with progress() as bars, archive.Writer(output, {"source": source.provenance.model}) as writer:
-        for info in bars.track(source.tensors.values(), description="encoding"):
-            array = source.read(info.key)
-            total += array.nbytes
-            attributes = {"scale": info.scale, "zero_point": info.zero_point, "kind": info.kind}
-            writer.add(info.key, array, attributes=attributes, **arguments)
-    return total
-
-
-def _write_npy(out: IO[bytes], arrays: Iterator[Array], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    npy.write_array_header_1_0(
-        out, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-    )
-    for array in arrays:
-        out.write(array.tobytes())
-
-
 @click.command()
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write.")
-@click.option("--tensor", help="Of an archive, decode this tensor only, to a .npy.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write: .npy, .npz or .safetensors.",
+)
+@click.option("--tensor", help="Of an archive, restore this tensor only.")
 @json_option
 def decode(source: Path, output: Path, tensor: str | None, as_json: bool) -> None:
-    """Restore what `encode` compressed: a .npy from a stream, a .npz from an archive.
+    """Restore what `encode` compressed: a .npy from a stream, a .npz or .safetensors from an archive.
 
     \b
     Examples:
@@ -101,31 +63,14 @@ def decode(source: Path, output: Path, tensor: str | None, as_json: bool) -> Non
       atalanta decode network.atn -o network.npz
       atalanta decode network.atn --tensor weights.003 -o w3.npy
     """
-    if is_archive(source):
-        with archive.Archive.open(source) as opened:
-            if tensor is not None:
-                if tensor not in opened.entries:
-                    raise InputError(f"{source} has no tensor {tensor!r}; it has {', '.join(opened.entries)}")
-                _save(output, opened.read(tensor))
-            else:
-                _save_all(output, opened)
-    elif tensor is not None:
-        raise InputError(f"{source} is a single stream; --tensor is for archives")
-    else:
-        _save(output, atalanta.decode(source.read_bytes()))
+    with progress() as bars:
+
+        def track(work: Any) -> Any:
+            return bars.track(work, description="decoding")
+
+        decode_file(source, output, tensor=tensor, track=track)
     size = output.stat().st_size
     if as_json:
         print_json({"input": str(source), "output": str(output), "bytes": size})
     else:
         console().print(f"{output}: {size:,} bytes")
-
-
-def _save(output: Path, array: Array) -> None:
-    with replacing(output) as out:
-        npy.write_array(out, array, allow_pickle=False)
-
-
-def _save_all(output: Path, opened: archive.Archive) -> None:
-    with progress() as bars, replacing(output) as out:
-        arrays = {name: opened.read(name) for name in bars.track(opened.entries, description="decoding")}
-        np.savez(out, allow_pickle=False, **arrays)

@@ -51,8 +51,8 @@ class Group(click.Group):
 
 def console() -> Console:
     """Where tables go; a file or pipe has no width at which cells would have to be cut."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=200)
+    out = Console(highlight=False, markup=False)  # names of tensors may hold brackets
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=200)
 
 
 @contextmanager
