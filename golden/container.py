@@ -46,13 +46,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _make(codec: str, options: dict[str, Any]) -> list[Codec]:
+def _make(codec: str, options: dict[str, Any], fallback: bool) -> list[Codec]:
     """The codecs to try, raw last. With `best`, each takes those of the options that it knows."""
     raw = codecs.raw.Raw(engine=options.get("engine", AUTO))
     if codec != BEST:
         kind = codec_named(codec)
         try:
-            return [kind(**options), raw]
+            return [kind(**options), raw] if fallback else [kind(**options)]
         except TypeError as error:
             raise ParameterError(f"codec {codec}: {error}") from None
     unknown = set(options) - {name for kind in CODECS.values() for name in kind.options()}
@@ -125,13 +125,19 @@ class _Coding:
     """A tensor on its way into segments, parameters checked; see `encode`."""
 
     def __init__(
-        self, array: NDArray[Any], codec: str, bits: int | None, segment_values: int, options: dict[str, Any]
+        self,
+        array: NDArray[Any],
+        codec: str,
+        bits: int | None,
+        segment_values: int,
+        options: dict[str, Any],
+        fallback: bool = True,
     ) -> None:
         array, self.bits, self.signed = check_array(array, bits)
         legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
         whole = segment_values % SEGMENT_MULTIPLE == 0 and 0 < segment_values <= MAX_SEGMENT_VALUES
         require(whole, "segment_values", legal, segment_values)
-        self.coders = _make(codec, options)
+        self.coders = _make(codec, options, fallback)
         self.shape = array.shape
         self.flat = np.ascontiguousarray(array).reshape(-1)
         self.segment_values = segment_values
@@ -175,13 +181,15 @@ def encode_segments(
     segment_values: int = SEGMENT_VALUES,
     threads: int | None = None,
     schedule: bool = False,
+    fallback: bool = True,
     **options: Any,
 ) -> Iterator[Encoded]:
     """The segments of `encode` one by one, as soon as they and those before them are done.
 
-    schedule: whether bodies have schedules. For the rest see `encode`.
+    schedule: whether bodies have schedules.
+    fallback: store raw what the codec would make larger. For the rest see `encode`.
     """
-    coding = _Coding(array, codec, bits, segment_values, options)
+    coding = _Coding(array, codec, bits, segment_values, options, fallback)
 
     def run(i: int) -> Encoded:
         return coding.draft(i, schedule=schedule).encode()
