@@ -4,6 +4,7 @@
 const PALETTE = ["#1b6ca8", "#7fb4dd", "#e08e2b", "#f3c88b", "#b9702a", "#c94f1b", "#3b8f4f", "#93c9a0",
   "#7d5ba6", "#4b8b97", "#a0785a", "#6f7d8a", "#b3261e", "#8a1c6a"];
 const REFERENCE = "reference";
+const BUTTONS = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];  // none that would send anything away
 const plots = new Map();  // element id -> how to draw it again when the theme changes
 
 const element = (id) => document.getElementById(id);
@@ -53,13 +54,13 @@ function themed(layout) {
   };
 }
 
-function chart(id, title, traces, layout, config = {}) {
+function chart(id, title, traces, layout) {
   const plot = make("div", { className: "plot" });
   const caption = make("figcaption", {}, make("span", { textContent: title }),
     csvButton(title.replace(/\W+/g, "_"), () => points(traces)));
   element(id).replaceChildren(make("figure", {}, caption, plot));
   const draw = () => Plotly.react(plot, traces, themed(layout),
-    { responsive: true, displaylogo: false, ...config });
+    { responsive: true, displaylogo: false, modeBarButtons: BUTTONS });
   plots.set(id, draw);
   draw();
   return plot;
