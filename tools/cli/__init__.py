@@ -18,6 +18,7 @@ COMMANDS = {
     "testvectors": "testvectors",
     "compare": "compare",
     "report": "compare",
+    "tile": "tile",
     "rtlsim": "rtlsim",
     "sim": "sim",
     "verilog": "verilog",

@@ -99,21 +99,22 @@ def size(pieces: Pieces, line: Line) -> dict[str, Any]:
     return _zstd_size(pieces, line)
 
 
-def _rows(pieces: Pieces, line: Line) -> list[dict[str, int]]:
-    """The rows of the table that codes the first segment, in values."""
-    first = next(container.segments(encode(pieces, line)[0]))
-    if not isinstance(first.layout, AtalantaLayout):
-        return []
-    table, low = first.layout.table, -(1 << pieces.info.bits - 1) if pieces.signed else 0
-    return [
-        {
-            "first": table.v_min[row] + low,
-            "last": table.v_end(row) - 1 + low,
-            "count": table.count(row),
-            "offset_bits": table.offset_bits[row],
-        }
-        for row in range(table.rows)
-    ]
+def _rows(pieces: Pieces, line: Line) -> dict[str, Any]:
+    """The rows of the table that codes the first segment, in values, and how many segments there are."""
+    found = list(container.segments(encode(pieces, line)[0]))
+    rows: list[dict[str, int]] = []
+    if isinstance(found[0].layout, AtalantaLayout):
+        table, low = found[0].layout.table, -(1 << pieces.info.bits - 1) if pieces.signed else 0
+        rows = [
+            {
+                "first": table.v_min[row] + low,
+                "last": table.v_end(row) - 1 + low,
+                "count": table.count(row),
+                "offset_bits": table.offset_bits[row],
+            }
+            for row in range(table.rows)
+        ]
+    return {"rows": rows, "segments": len(found)}
 
 
 def counted_as_published(pieces: Pieces) -> int:
@@ -139,6 +140,6 @@ def facts(pieces: Pieces, line: Line) -> dict[str, Any]:
     low = -(len(found) // 2) if pieces.signed else 0
     return {
         "histogram": {"first": low, "step": step, "counts": found.reshape(-1, step).sum(axis=1).tolist()},
-        "rows": _rows(pieces, line),
+        **_rows(pieces, line),
         "published_shapeshifter_bits": counted_as_published(pieces),
     }

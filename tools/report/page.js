@@ -41,6 +41,7 @@ function cards() {
 }
 
 function figure3() {
+  const label = { textposition: "outside", textangle: -90, cliponaxis: false, textfont: { size: 10 } };
   element("figure3").replaceChildren(...Object.keys(KINDS).map((kind) => make("div", { id: `figure3-${kind}` })));
   for (const [kind, plural] of Object.entries(KINDS)) {
     const rows = DATA.figure3.filter((row) => row.kind === kind);
@@ -48,16 +49,16 @@ function figure3() {
       const own = rows.filter((row) => row.codec === codec);
       const x = own.map((row) => plain(row.network));
       const bar = { type: "bar", name: TITLE[codec], x, y: own.map((row) => row.ratio),
-        text: own.map((row) => ratio(row.ratio)), marker: { color: COLOUR[codec] } };
+        text: own.map((row) => ratio(row.ratio)), ...label, marker: { color: COLOUR[codec] } };
       const known = own.filter((row) => row.published !== null);
       const old = { type: "bar", name: `${TITLE[codec]}, published`, x: known.map((row) => plain(row.network)),
-        y: known.map((row) => row.published), text: known.map((row) => ratio(row.published)),
-        marker: { color: COLOUR[codec], opacity: 0.4, pattern: { shape: "/" } } };
+        y: known.map((row) => row.published), text: known.map((row) => ratio(row.published)), ...label,
+        marker: { color: COLOUR[codec], opacity: 0.45 } };
       return known.length ? [bar, old] : [bar];
     });
     if (rows.length) {
       chart(`figure3-${kind}`, `Figure 3, ${plural}: bytes / raw bytes`, traces,
-        { barmode: "group", yaxis: { range: [0, 1.08] }, legend: { orientation: "h" } });
+        { barmode: "group", yaxis: { range: [0, 1.2] }, legend: { orientation: "h" } });
     }
   }
 }
@@ -141,7 +142,8 @@ function histogram(t) {
     x1: row.first - 0.5, line: { color: css("--line"), width: 1, dash: "dot" } }));
   const buttons = [["linear", "linear"], ["log", "log"]].map(([label, type]) =>
     ({ label, method: "relayout", args: [{ "yaxis.type": type }] }));
-  chart("histogram", `${t.key}: values, and what the rows of its table say of them`, [bars, edges],
+  const table = t.segments > 1 ? `table of the first of ${t.segments} segments` : "table";
+  chart("histogram", `${t.key}: values, and what the rows of its ${table} say of them`, [bars, edges],
     { bargap: 0, shapes, legend: { orientation: "h", y: 1.12 }, xaxis: { title: { text: "value" } },
       yaxis: { title: { text: "how often" } },
       updatemenus: [{ type: "buttons", direction: "right", x: 1, y: 1.14, xanchor: "right", buttons,
