@@ -19,7 +19,9 @@ controller and the PHY. There is no power-down: an idle device costs IDD2N.
 mA x V x ps = 1e-15 J.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from atalanta.golden.errors import ParameterError, require
@@ -133,4 +135,33 @@ def energy(config: "DramConfig", stats: "DramStats") -> Energy:
         refresh_j=each.refresh_j * stats.refreshes + each.refresh_bank_j * stats.bank_refreshes,
         active_standby_j=each.active_w * stats.active_cycles * second,
         precharged_standby_j=each.precharged_w * (rank_cycles - stats.active_cycles) * second,
+    )
+
+
+def energy_over(config: "DramConfig", runs: "Sequence[DramStats]", seconds: Fraction) -> Energy:
+    """Energy of a memory over a time in which these runs took place one after the other.
+
+    Between them, and before and after, the memory is idle with its banks closed and refreshed as always.
+
+    Raises:
+        ParameterError: the configuration has no currents, or the time is shorter than the runs' own.
+    """
+    each = command_energy(config)
+    period = float(config.tck_ps) * 1e-12
+    ranks = config.channels * config.ranks
+    all_s, active_s = float(seconds) * ranks, sum(s.active_cycles for s in runs) * period
+    require(
+        active_s <= all_s, "seconds", f"at least {active_s / ranks:g}, which the runs take", float(seconds)
+    )
+    done = sum(s.refreshes + s.bank_refreshes * config.refresh_banks / config.banks_per_rank for s in runs)
+    due = 0.0 if config.refresh == "none" else all_s / (config.t_refi * period)
+    idle = max(0.0, due - done)  # those between the runs keep the banks active for as long as they last
+    active_s = min(all_s, active_s + idle * config.t_rfc * period)
+    return Energy(
+        activate_j=each.activate_j * sum(s.activates for s in runs),
+        read_j=each.read_j * sum(s.read_commands for s in runs),
+        write_j=each.write_j * sum(s.write_commands for s in runs),
+        refresh_j=each.refresh_j * (done + idle),
+        active_standby_j=each.active_w * active_s,
+        precharged_standby_j=each.precharged_w * (all_s - active_s),
     )

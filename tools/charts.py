@@ -12,8 +12,8 @@ class MissingPlotError(AtalantaError, RuntimeError):
     """Matplotlib is not installed."""
 
 
-def run_chart(rows: list[dict[str, Any]]) -> bytes:
-    """Bytes and cycles of every tensor by codec. rows: as `measure.summary` makes them."""
+def pyplot() -> Any:
+    """Matplotlib's pyplot, drawing to memory. Raises MissingPlotError."""
     try:
         import matplotlib as mpl
     except ImportError:
@@ -21,6 +21,20 @@ def run_chart(rows: list[dict[str, Any]]) -> bytes:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    return plt
+
+
+def png(plt: Any, figure: Any) -> bytes:
+    """The figure as the bytes of a PNG; it is closed."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=110, metadata={"Software": "atalanta"})
+    plt.close(figure)
+    return out.getvalue()
+
+
+def run_chart(rows: list[dict[str, Any]]) -> bytes:
+    """Bytes and cycles of every tensor by codec. rows: as `measure.summary` makes them."""
+    plt = pyplot()
     names = [row["tensor"] for row in rows]
     height = 1.4 + 0.28 * len(rows)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, height), sharey=True, layout="constrained")
@@ -38,7 +52,4 @@ def run_chart(rows: list[dict[str, Any]]) -> bytes:
     right.set(xlabel="cycles raw / cycles")
     left.invert_yaxis()
     left.legend(loc="lower left", fontsize=8)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110, metadata={"Software": "atalanta"})
-    plt.close(figure)
-    return out.getvalue()
+    return png(plt, figure)

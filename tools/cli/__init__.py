@@ -21,6 +21,7 @@ COMMANDS = {
     "tile": "tile",
     "rtlsim": "rtlsim",
     "sim": "sim",
+    "net": "net",
     "verilog": "verilog",
     "synth": "synth",
     "registers": "registers",

@@ -1,0 +1,142 @@
+"""`atalanta net`: a whole network on an accelerator, layer by layer."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+import atalanta
+from atalanta.golden.atomic import replacing
+from atalanta.tools.cli.common import console, json_option, print_json, progress
+from atalanta.tools.extract.extras import extra
+from atalanta.tools.network import presets
+
+
+@click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--preset", type=click.Choice(presets()), help="Start from this preset, whatever CONFIG says.")
+@click.option("-s", "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one value, such as "
+              "memory.preset=ddr4-3200; may be repeated.")  # fmt: skip
+@click.option("-o", "--output", default="results/net", show_default=True, type=click.Path(path_type=Path),
+              help="Folder for results.")  # fmt: skip
+@click.option("--plots/--no-plots", default=True, show_default=True, help="Draw roofline and timeline.")
+@json_option
+def net(
+    config: Path | None,
+    preset: str | None,
+    settings: tuple[str, ...],
+    output: Path,
+    plots: bool,
+    as_json: bool,
+) -> None:
+    """Simulate a network on an accelerator: time, traffic and DRAM energy of every layer.
+
+    Each layer is cut into tiles that fit on the chip; compressed tiles are read through the decoder, cycle
+    for cycle as the RTL does, from the DRAM model; results are written back; reading, computing and writing
+    overlap. Everything is compared with no compression and with ShapeShifter.
+
+    CONFIG is YAML; without it, layers of EfficientNet-Lite0 that come with the package run on the preset
+    `edge`. Prints the network's totals and writes net.json, net.csv, config.yaml (all of the configuration,
+    to run again), roofline.png and timeline.png into the results folder; net_epochs.csv if the configuration
+    has epoch_cycles.
+
+    \b
+    Examples:
+      atalanta net
+      atalanta net my.yaml -o results/mine
+      atalanta net --preset embedded -s accelerator.buffer_bytes=1048576 --json
+      atalanta net -s network.file=resnet50.npz -s memory.preset=ddr4-3200 -s epoch_cycles=10000
+    """
+    try:
+        from atalanta.tools.network import charts, report
+        from atalanta.tools.network import config as configuration
+        from atalanta.tools.network.run import run_network, ticks
+        from atalanta.tools.network.sources import open_source
+    except ModuleNotFoundError as error:
+        raise extra("net", str(error.name)) from error
+
+    data: dict[str, Any] = configuration.read_yaml(config) if config else {}
+    if preset:
+        data["preset"] = preset
+    for key, value in configuration.settings(settings):
+        data = configuration.with_value(data, key, value)
+    where = str(config) if config else "configuration"
+    resolved = configuration.resolve(data, where)
+    source = open_source(resolved, config.parent if config else Path())
+    machine = resolved.machine(value_bits=16 if source.wide else 8)
+    with progress() as bars:
+        task = bars.add_task("encoding and simulating", total=ticks(resolved, source))
+        runs = run_network(resolved, source, machine, lambda: bars.advance(task))
+    name = source.workload.name
+    rows = report.rows(name, runs, machine)
+    document = {
+        "schema": report.SCHEMA,
+        "atalanta": atalanta.__version__,
+        "python": platform.python_version(),
+        "config": resolved.model_dump(exclude_none=True),
+        "skipped_layers": dict(source.skipped),
+        "layers": rows,
+    }
+    files = {
+        "net.json": json.dumps(document, indent=1).encode(),
+        "net.csv": _csv(rows),
+        "config.yaml": f"# atalanta {atalanta.__version__}\n{configuration.dump(resolved)}".encode(),
+    }
+    if resolved.epoch_cycles:
+        files["net_epochs.csv"] = _csv(report.epoch_rows(name, runs, resolved.epoch_cycles))
+    if plots:
+        files["roofline.png"] = charts.roofline(rows, machine)
+        files["timeline.png"] = charts.timeline(runs, machine)
+    output.mkdir(parents=True, exist_ok=True)
+    for file, contents in files.items():
+        with replacing(output / file) as out:
+            out.write(contents)
+    if as_json:
+        print_json(document)
+        return
+    totals = [row for row in rows if row["layer"] == report.TOTAL]
+    out_console = console()
+    out_console.print(
+        _table(totals, f"{name}, {len(source.workload.layers)} layers, {resolved.memory.preset}")
+    )
+    if source.skipped:
+        out_console.print(f"{len(source.skipped)} layers left out: the file does not have all their tensors")
+    out_console.print("written: " + ", ".join(str(output / file) for file in files))
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _table(rows: Sequence[dict[str, Any]], title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    heads = ("codec", "moved bytes", "cycles", "compute-bound", "memory-bound", "of peak bandwidth",
+             "decoder busy", "speed-up", "over ShapeShifter", "DRAM energy")  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head == "codec" else "right")
+    for row in rows:
+        energy, share = row["dram_energy_j"], row["dram_energy_share_of_none"]
+        faster = row["speedup_over_shapeshifter"]
+        table.add_row(
+            row["codec"],
+            f"{row['moved_bytes']:,}",
+            f"{row['cycles']:,}",
+            f"{row['compute_bound_cycles']:,}",
+            f"{row['memory_bound_cycles']:,}",
+            f"{row['bandwidth_share_of_peak']:.1%}",
+            f"{row['decoder_share_of_cycles']:.1%}",
+            f"{row['speedup_over_none']:.3f}",
+            "-" if faster is None else f"{faster:.3f}",
+            "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({share - 1:+.1%})",
+        )
+    return table
