@@ -13,6 +13,8 @@ from atalanta.tools.network import PRESET_FOLDER, presets
 from atalanta.tools.network.schema import Config
 
 DEFAULT_PRESET = "edge"
+NO_PRESET = "none"
+"""Nothing lies below: what `dump` writes needs no preset."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -93,11 +95,13 @@ def resolve(data: Mapping[str, Any], where: str) -> Config:
     """
     rest = dict(data)
     name = rest.pop("preset", DEFAULT_PRESET)
-    if name not in presets():
+    legal = [*presets(), NO_PRESET]
+    if name not in legal:
         raise ConfigError(
-            f"{where}: preset must be one of {', '.join(presets())}, not {name!r}{_near(name, presets())}"
+            f"{where}: preset must be one of {', '.join(legal)}, not {name!r}{_near(name, legal)}"
         )
-    return check(Config, merge(read_yaml(PRESET_FOLDER / f"{name}.yaml"), rest), where, extra=("preset",))
+    below = {} if name == NO_PRESET else read_yaml(PRESET_FOLDER / f"{name}.yaml")
+    return check(Config, merge(below, rest), where, extra=("preset",))
 
 
 def check(model: type[M], data: Mapping[str, Any], where: str, extra: Sequence[str] = ()) -> M:
@@ -155,7 +159,7 @@ def _section_of_values(annotation: Any) -> bool:
     return getattr(annotation, "__origin__", None) is dict
 
 
-def dump(config: BaseModel) -> str:
+def dump(config: Config) -> str:
     """As YAML that reads back as the same configuration."""
-    text: str = yaml.safe_dump(config.model_dump(exclude_none=True), sort_keys=False)
+    text: str = yaml.safe_dump({"preset": NO_PRESET, **config.model_dump(exclude_none=True)}, sort_keys=False)
     return text

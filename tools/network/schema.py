@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.sim.accelerator import Accelerator
@@ -117,7 +117,10 @@ class LayerSection(Section):
 
 
 class NetworkSection(Section):
-    """file: tensors and layers of `atalanta extract`. tensors, layers: instead of those, or besides."""
+    """file: tensors and layers of `atalanta extract`. tensors, layers: instead of those, or besides.
+
+    With neither file nor layers, the samples that come with the package.
+    """
 
     name: str = ""
     file: str = ""
@@ -125,11 +128,17 @@ class NetworkSection(Section):
     tensors: dict[str, TensorSection] = {}
     layers: list[LayerSection] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _samples(cls, data: Any) -> Any:
+        nothing = isinstance(data, dict) and not data.get("file") and not data.get("layers")
+        return {**data, "file": SAMPLES} if nothing else data
+
 
 class Config(Section):
     """All that decides about a result."""
 
-    network: NetworkSection = NetworkSection(file=SAMPLES)
+    network: NetworkSection = NetworkSection()
     codecs: list[Literal[CODECS]] = list(CODECS)  # type: ignore[valid-type]
     accelerator: AcceleratorSection = AcceleratorSection()
     decoder: DecoderSection = DecoderSection()
