@@ -1,13 +1,13 @@
 """The command `atalanta`."""
 
-from importlib import import_module
 from pathlib import Path
 
 import click
 
 from atalanta import __version__
 from atalanta.golden import plugins
-from atalanta.tools.cli.common import Group, failures
+from atalanta.tools.cli.common import failures
+from atalanta.tools.cli.lazy import Lazy
 
 COMMANDS = {
     "run": "run",
@@ -22,23 +22,13 @@ COMMANDS = {
     "rtlsim": "rtlsim",
     "sim": "sim",
     "net": "net",
+    "sweep": "sweep",
     "verilog": "verilog",
     "synth": "synth",
     "registers": "registers",
+    "bench": "bench",
 }
 """Subcommands and the modules they live in; a module is imported when its command is used."""
-
-
-class _Lazy(Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"atalanta.tools.cli.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-        return command
 
 
 def _load_plugins(_context: click.Context, _option: click.Parameter, files: tuple[Path, ...]) -> None:
@@ -49,7 +39,7 @@ def _load_plugins(_context: click.Context, _option: click.Parameter, files: tupl
             plugins.load_file(file)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Lazy, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.option(
     "--plugin",

@@ -85,11 +85,11 @@ def net(
     }
     files = {
         "net.json": json.dumps(document, indent=1).encode(),
-        "net.csv": _csv(rows),
+        "net.csv": csv_of(rows),
         "config.yaml": f"# atalanta {atalanta.__version__}\n{configuration.dump(resolved)}".encode(),
     }
     if resolved.epoch_cycles:
-        files["net_epochs.csv"] = _csv(report.epoch_rows(name, runs, resolved.epoch_cycles))
+        files["net_epochs.csv"] = csv_of(report.epoch_rows(name, runs, resolved.epoch_cycles))
     if plots:
         files["roofline.png"] = charts.roofline(rows, machine)
         files["timeline.png"] = charts.timeline(runs, machine)
@@ -110,7 +110,8 @@ def net(
     out_console.print("written: " + ", ".join(str(output / file) for file in files))
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
+def csv_of(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Rows of one kind as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()

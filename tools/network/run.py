@@ -49,11 +49,16 @@ def _store(rows: Array, tiles: int, codec: str, config: Config, machine: Machine
 
 
 def run_network(
-    config: Config, source: Source, machine: Machine, tick: Callable[[], None] = lambda: None
+    config: Config,
+    source: Source,
+    machine: Machine,
+    tick: Callable[[], None] = lambda: None,
+    *,
+    threads: int | None = None,
 ) -> list[NetworkRun]:
     """The network under every codec of the configuration, and under none as the first.
 
-    tick: called once for every tensor coded and every layer simulated.
+    tick: called once for every tensor coded and every layer simulated. threads: most at work.
 
     Raises ParameterError if a layer does not fit on the chip, RoundTripError if a codec loses something,
     ConservationError if figures do not add up.
@@ -69,7 +74,7 @@ def run_network(
         tick()
         return made
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(threads) as pool:
         found = dict(zip(workload.operands, pool.map(store, workload.operands), strict=True))
         runs = []
         for codec in codecs:

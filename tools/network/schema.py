@@ -164,3 +164,18 @@ class Config(Section):
             outstanding=memory.outstanding,
         )
         return Machine(accelerator, decoder, port)
+
+
+class SweepConfig(Section):
+    """A sweep: each network with each combination of the grid, and with each of the points.
+
+    base: a configuration of `atalanta net`, or the name of a file that holds one. networks: instead of
+    base's own; files relative to the sweep's. grid: values by dotted key. points: settings by dotted key.
+    pareto: the two columns of the chart, both the smaller the better.
+    """
+
+    base: dict[str, Any] | str = {}
+    networks: list[NetworkSection] = []
+    grid: dict[str, list[Any]] = {}
+    points: list[dict[str, Any]] = []
+    pareto: list[str] = ["time_s", "moved_bytes"]
