@@ -204,7 +204,7 @@ def test_a_killed_sweep_goes_on_where_it_was(config, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("grid: {memory.prset: [ideal]}", "point 0 (memory.prset=ideal): memory.prset is not known; did you mean"),
+        ("grid: {memory.prset: [ideal]}", "point 0 (memory.prset=ideal): memory.prset is not known; did"),
         ("grd: {}", "grd is not known; did you mean grid?"),
         ("grid: {seed: 3}", "grid.seed: Input should be a valid list"),
         ("grid: {seed: []}", "there are no points"),
