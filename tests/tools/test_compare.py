@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from atalanta.tools.compare.network import Settings, compare_network
 from atalanta.tools.compare.pieces import Pieces, cut
 from atalanta.tools.compare.published import PUBLISHED, published
 from atalanta.tools.compare.sources import network_name
+from atalanta.tools.compare.totals import total
 from atalanta.tools.extract.info import TensorInfo
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.measure import RoundTripError
@@ -32,9 +34,11 @@ LINES = {line.name: line for line in all_lines()}
 CODEC_LINES = [line for line in all_lines() if line.codec]
 
 
-def pieces(array: Array, kind: str = "activation", profile: int | None = None, bits: int = 8) -> Pieces:
+def pieces(
+    array: Array, kind: str = "activation", profile: int | None = None, bits: int = 8, **more: Any
+) -> Pieces:
     info = TensorInfo(
-        key="t", kind=kind, layer="l", index=0, dtype=array.dtype.name, shape=array.shape, bits=bits
+        key="t", kind=kind, layer="l", index=0, dtype=array.dtype.name, shape=array.shape, bits=bits, **more
     )
     return cut(info, array, profile)
 
@@ -82,6 +86,37 @@ def test_every_bit_is_counted(line) -> None:
     assert size["bytes"] == sum(map(len, sizes.encode(found, line)))
     assert sum(size["bits"].values()) == 8 * size["bytes"]
     assert size["bits"]["header"] >= 8 * 32 * len(found.coded)
+
+
+@pytest.mark.parametrize(("dtype", "zero"), [(np.uint8, 128), (np.int8, -128), (np.int8, 3), (np.uint8, 250)])
+@pytest.mark.parametrize("kind", ["weight", "activation"])
+def test_shapeshifter_is_not_at_a_zero_point_s_mercy(kind: str, dtype: type[np.integer], zero: int) -> None:
+    """Values near their zero point take what values near 0 take, wherever that point is."""
+    info = np.iinfo(dtype)
+    low, high = max(info.min - zero, -9), min(info.max - zero, 9)
+    small = np.random.default_rng(5).integers(low, high + 1, (2, 640))
+    moved = pieces((small + zero).astype(dtype), kind, zero_point=(zero,))
+    plain = pieces(small.astype(np.uint8 if low == 0 else np.int8), kind)
+    for name in ("shapeshifter", "shapeshifter-mask", "shapeshifter-plain", "shapeshifter-free"):
+        assert sizes.size(moved, LINES[name])["bytes"] <= sizes.size(plain, LINES[name])["bytes"]
+
+
+def test_zero_points_by_channel() -> None:
+    small = np.random.default_rng(6).integers(-3, 4, (3, 64))
+    zeros = np.array([[100], [128], [20]])
+    moved = pieces((small + zeros).astype(np.uint8), "weight", zero_point=(100, 128, 20), axis=0)
+    assert np.array_equal(moved.relative(signed=True).coded[0], small)
+    back = moved.relative(signed=False).coded[0].astype(np.int64) + zeros & 255
+    assert np.array_equal(back, moved.coded[0])
+
+
+def test_relative_values_of_few_bits() -> None:
+    array = np.arange(16, dtype=np.uint8).reshape(2, 8)
+    found = pieces(array, "weight", bits=4, zero_point=(5,))
+    assert found.relative(signed=True).coded[0].tolist()[0] == [-5, -4, -3, -2, -1, 0, 1, 2]
+    assert found.relative(signed=True).coded[0].tolist()[1] == [3, 4, 5, 6, 7, -8, -7, -6]
+    assert found.relative(signed=False).coded[0].max() == 15
+    assert sizes.size(found, LINES["shapeshifter"])["bytes"] > 0
 
 
 def test_tables_come_from_the_sample_alone() -> None:
@@ -170,32 +205,36 @@ def test_table_4_follows_from_the_published_bits(network: str, kind: str, percen
     assert entry.gain_percent == pytest.approx(percent, abs=1e-12)
 
 
-def total(entry_bits: int) -> dict:
-    """Totals of a network, as if its weights were counted as published with so many bits."""
+def network(name: str, counted_bits: int, *, classifier: bool = False) -> dict:
+    """A network's document whose weights take so many bits if counted as published."""
     lines = {
-        "atalanta": {"bytes": 800, "ratio": 0.8, "bits": {"header": 64, "offset": 8 * 792}},
-        "shapeshifter": {"bytes": 900, "ratio": 0.9, "bits": {"width": 800, "value": 8 * 800}},
+        "atalanta": {"bytes": 800, "bits": {"header": 64, "offset": 8 * 792}, "stored_raw": 0},
+        "shapeshifter": {"bytes": 900, "bits": {"width": 800, "value": 8 * 800}, "stored_raw": 0},
     }
-    return {"values": 1000, "tensors": 1, "raw_bytes": 1000, "lines": lines,
-            "published_shapeshifter_bits": entry_bits}  # fmt: skip
+    tensor = {"kind": "weight", "profiled": False, "shape": [10, 10, 10, 1], "values": 1000, "lines": lines,
+              "raw_bytes": 1000, "published_shapeshifter_bits": counted_bits, "cycles": {}}  # fmt: skip
+    tensors = [tensor, tensor | {"shape": [10, 100]}] if classifier else [tensor]
+    return {"name": name, "tensors": tensors, "totals": {"weight": total(tensors)}}
 
 
 def test_differences_are_explained_by_what_was_counted() -> None:
-    entry = PUBLISHED[0]
-    tensors = [{"kind": "weight", "profiled": False}]
-    same = {"name": "googlenet", "totals": {"weight": total(entry.shapeshifter_bits)}, "tensors": tensors}
-    other = {"name": "googlenet", "totals": {"weight": total(7000)}, "tensors": tensors}
-    unknown = {"name": "mine", "totals": {"weight": total(7000)}, "tensors": tensors}
-    rows = figure3([same, other, unknown])
+    bits = PUBLISHED[0].shapeshifter_bits
+    rows = figure3([network("googlenet", bits), network("googlenet", 7000), network("mine", 7000)])
     assert rows[0]["difference"].startswith("Same weights.")
     assert "take 0.7920; headers, tables and padding add 0.0080" in rows[0]["difference"]
     assert "values take 0.8000; widths, masks and headers add 0.1000" in rows[1]["difference"]
     assert rows[2]["difference"].startswith("Other weights: 5,585,344 published, 1,000 here.")
     assert [row["published"] for row in rows[4:]] == [None, None]
     assert rows[4]["difference"] == NOT_AVAILABLE
-    gains = table4([same, unknown])
+    gains = table4([network("googlenet", bits), network("mine", 7000)])
     assert gains[0]["percent"] == pytest.approx(100 / 9)
     assert gains[1]["published"] is None
+
+
+def test_published_networks_are_compared_by_their_convolutions() -> None:
+    whole = network("quantized_googlenet", PUBLISHED[0].shapeshifter_bits, classifier=True)
+    expected = "Convolutions alone, as published, without 1 more. Same weights."
+    assert figure3([whole])[0]["difference"].startswith(expected)
 
 
 def test_a_network(tmp_path: Path) -> None:

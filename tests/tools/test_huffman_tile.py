@@ -19,9 +19,8 @@ def test_by_hand() -> None:
     """Values 0 0 0 0 1 1 2 3: codes 0, 10, 110, 111."""
     files = huffman_tile(np.array([[0, 0, 0, 0], [1, 1, 2, 3]]), bits=2).files()
     assert files["tile.mem"].split() == ["00", "00", "00", "00", "01", "01", "10", "11"]
-    assert files["code_table.mem"].split() == [
-        "00001_0000000000000000", "00010_0000000000000010", "00011_0000000000000110", "00011_0000000000000111",
-    ]  # fmt: skip
+    table = [(1, 0b0), (2, 0b10), (3, 0b110), (3, 0b111)]
+    assert files["code_table.mem"].split() == [f"{length:05b}_{code:016b}" for length, code in table]
     assert files["coded.mem"].split() == ["00001010", "11011100"]
 
 

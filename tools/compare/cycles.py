@@ -11,11 +11,11 @@ from atalanta.sim.dram_energy import energy
 from atalanta.sim.native import Memory
 from atalanta.tools.compare.lines import OURS, RIVAL, Line
 from atalanta.tools.compare.pieces import Pieces
-from atalanta.tools.compare.sizes import encode
+from atalanta.tools.compare.sizes import encode, fairest
 
 LINES = {
     OURS: Line(name=OURS, title="Atalanta", codec="atalanta"),
-    RIVAL: Line(name=RIVAL, title="ShapeShifter", codec="shapeshifter"),
+    RIVAL: Line(name=RIVAL, title="ShapeShifter", codec="shapeshifter", magnitudes=True),
     "raw": Line(name="raw", title="raw", codec="raw"),
 }
 """What is simulated: what the hardware decodes."""
@@ -46,8 +46,9 @@ def run(pieces: Pieces, line: Line, simulation: Simulation) -> dict[str, Any]:
     by cause. bytes_moved: on the bus. energy_j: of the DRAM in joules, None where no currents are published.
     """
     p = replace(simulation.decoder, value_bits=16 if pieces.info.bits > 8 else 8)
+    streams = encode(fairest(pieces, line), line)
     with simulation.memory() as memory:
-        found = simulate([plan(stream, p) for stream in encode(pieces, line)], p, memory)
+        found = simulate([plan(stream, p) for stream in streams], p, memory)
         memory.finish()
         _, dram = memory.stats()
     config = simulation.dram

@@ -19,6 +19,7 @@ class Line:
     name: short, for JSON, CSV and the command line. title: for people.
     codec, options: for `container.encode`; no codec for a reference.
     own: code activations with a table of their own although one was profiled on other images.
+    magnitudes: small for values near zero, so a zero point is taken off first where that helps.
     note: what to know of it, a sentence.
     """
 
@@ -28,6 +29,7 @@ class Line:
     codec: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     own: bool = False
+    magnitudes: bool = False
     note: str = ""
 
     @property
@@ -50,13 +52,14 @@ _BUILT_IN = (
          note="Best table of 16 rows, 16 lanes; the stream that the hardware reads."),
     Line(name="atalanta-own", title="Atalanta, image's own table", role="ours", codec="atalanta", own=True,
          note="What profiling costs: the same with the best table of each image."),
-    Line(name=RIVAL, title="ShapeShifter", codec="shapeshifter",
-         note="Groups of 16; with or without zero mask, whichever is smaller, segment by segment."),
-    Line(name="shapeshifter-mask", title="ShapeShifter, mask", codec="shapeshifter", options={"mask": True},
-         note="Groups of 16 with a zero mask."),
-    Line(name="shapeshifter-plain", title="ShapeShifter, no mask", codec="shapeshifter",
+    Line(name=RIVAL, title="ShapeShifter", codec="shapeshifter", magnitudes=True,
+         note="Groups of 16; with or without zero mask, whichever is smaller, segment by segment. Relative "
+              "to the zero point where one is known and that is smaller."),
+    Line(name="shapeshifter-mask", title="ShapeShifter, mask", codec="shapeshifter", magnitudes=True,
+         options={"mask": True}, note="Groups of 16 with a zero mask."),
+    Line(name="shapeshifter-plain", title="ShapeShifter, no mask", codec="shapeshifter", magnitudes=True,
          options={"mask": False}, note="Groups of 16 without a zero mask."),
-    Line(name="shapeshifter-free", title="ShapeShifter, best group", codec="shapeshifter",
+    Line(name="shapeshifter-free", title="ShapeShifter, best group", codec="shapeshifter", magnitudes=True,
          options={"group": None}, note="The best of all group sizes from 8 to 256 and all modes."),
     Line(name="huffman", title="Huffman", codec="huffman",
          note="Canonical codes of at most 16 bits, the table counted."),

@@ -1,7 +1,6 @@
 """All tensors of one network in all lines, from the cache where nothing has changed."""
 
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from atalanta.tools.compare.cache import Cache, codec_hash, package_hash
 from atalanta.tools.compare.cycles import Simulation
 from atalanta.tools.compare.lines import OURS, Line, all_lines
 from atalanta.tools.compare.pieces import Pieces, cut
+from atalanta.tools.compare.totals import total
 from atalanta.tools.extract.tensors import TensorFile
 
 KINDS = ("weight", "activation")
@@ -71,42 +71,6 @@ def _measure(pieces: Pieces, settings: Settings, results: Cache) -> dict[str, An
     return found
 
 
-def _sum(tensors: Sequence[dict[str, Any]], lines: Sequence[Line]) -> dict[str, Any]:
-    """Totals of tensors of one kind."""
-    raw = sum(t["raw_bytes"] for t in tensors)
-    total: dict[str, Any] = {
-        "tensors": len(tensors),
-        "values": sum(t["values"] for t in tensors),
-        "raw_bytes": raw,
-        "published_shapeshifter_bits": sum(t["published_shapeshifter_bits"] for t in tensors),
-        "lines": {},
-        "cycles": {},
-    }
-    for line in lines:
-        found = [t["lines"][line.name] for t in tensors if line.name in t["lines"]]
-        if found:
-            bits: Counter[str] = Counter()
-            for item in found:
-                bits.update(item["bits"])
-            nbytes = sum(item["bytes"] for item in found)
-            total["lines"][line.name] = {
-                "bytes": nbytes,
-                "ratio": nbytes / raw if raw else 1.0,
-                "bits": dict(bits),
-                "stored_raw": sum(item["stored_raw"] for item in found),
-            }
-    for name in cycles.LINES if tensors and tensors[0]["cycles"] else ():
-        runs = [t["cycles"][name] for t in tensors]
-        energies = [run["energy_j"] for run in runs]
-        total["cycles"][name] = {
-            "cycles": sum(run["cycles"] for run in runs),
-            "slots": sum(run["slots"] for run in runs),
-            "bytes_moved": sum(run["bytes_moved"] for run in runs),
-            "energy_j": None if None in energies else sum(energies),
-        }
-    return total
-
-
 def compare_network(
     name: str, file: TensorFile, settings: Settings, results: Cache, advance: Callable[[], None]
 ) -> dict[str, Any]:
@@ -144,7 +108,7 @@ def compare_network(
     for kind in KINDS:
         chosen = [t for t in tensors if t["kind"] == kind]
         if chosen:
-            totals[kind] = _sum(chosen, settings.lines)
+            totals[kind] = total(chosen)
     return {
         "name": name,
         "file": file.path.name,

@@ -1,8 +1,9 @@
 """What of a tensor is coded: weights whole; activations image by image, their tables from other images."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,32 @@ class Pieces:
     coded: tuple[Array, ...]
     sample: Array | None
     images: int
+
+    def relative(self, *, signed: bool) -> Self:
+        """The same tensor less its zero point, modulo 2^bits, as signed or unsigned values.
+
+        Nothing is lost: who knows the zero point knows the values.
+        """
+        bits = self.info.bits
+        top = 1 << bits - 1 if signed else 0
+        dtype = np.dtype(f"{'i' if signed else 'u'}{self.coded[0].dtype.itemsize}")
+
+        def less(array: Array, axis: int | None) -> Array:
+            zero = np.array(self.info.zero_point, np.int64)
+            if axis is not None:
+                zero = zero.reshape([-1 if i == axis else 1 for i in range(array.ndim)])
+            below = array.astype(np.int64) - zero & (1 << bits) - 1
+            moved: Array = ((below ^ top) - top).astype(dtype)
+            return moved
+
+        sample = None if self.sample is None else less(self.sample, None)
+        return replace(self, coded=tuple(less(piece, self.info.axis) for piece in self.coded), sample=sample)
+
+    @property
+    def has_zero_point(self) -> bool:
+        """Whether zero is known to be another value than 0. One zero point serves a whole activation."""
+        known = len(self.info.zero_point) == 1 or (self.info.axis is not None and not self.images)
+        return known and any(self.info.zero_point)
 
     @property
     def values(self) -> int:
@@ -65,8 +92,10 @@ class Pieces:
     @property
     def content(self) -> str:
         """A hash of all that a result can depend on."""
+        info = self.info
         shapes = [f"{array.dtype}{array.shape}" for array in self._arrays]
-        return _hash(self.info.kind, self.info.bits, self.sample is None, shapes, self._hashes)
+        known = (info.kind, info.bits, info.zero_point, info.axis, self.sample is None)
+        return _hash(known, shapes, self._hashes)
 
     @property
     def values_hash(self) -> str:

@@ -57,7 +57,7 @@ PUBLISHED = (
 
 def published(network: str, kind: str) -> Published | None:
     """What was published for a network, None if nothing was."""
-    name = network.lower().replace("-", "_")
+    name = network.lower().replace("-", "_").removeprefix("quantized_")  # torchvision's own prefix
     for entry in PUBLISHED:
         if (entry.network, entry.kind) == (name, kind):
             return entry

@@ -37,6 +37,14 @@ def _options(pieces: Pieces, line: Line) -> dict[str, Any]:
     return options | dict(codec.profiled(np.bincount(codes, minlength=1 << bits), bits) or {})
 
 
+def fairest(pieces: Pieces, line: Line) -> Pieces:
+    """The pieces; for codecs of small magnitudes, relative to the zero point if that takes less."""
+    if not (line.magnitudes and pieces.has_zero_point):
+        return pieces
+    choices = [pieces, pieces.relative(signed=True), pieces.relative(signed=False)]
+    return min(choices, key=lambda choice: sum(map(len, encode(choice, line))))
+
+
 def encode(pieces: Pieces, line: Line) -> list[bytes]:
     """The streams of all pieces."""
     options = _options(pieces, line)
@@ -47,6 +55,7 @@ def encode(pieces: Pieces, line: Line) -> list[bytes]:
 
 
 def _codec_size(pieces: Pieces, line: Line) -> dict[str, Any]:
+    pieces = fairest(pieces, line)
     options = _options(pieces, line)
     bits: Counter[str] = Counter()
     nbytes = stored_raw = 0
