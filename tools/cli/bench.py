@@ -1,0 +1,13 @@
+"""`atalanta bench`: what is promised, measured."""
+
+import click
+
+from atalanta.tools.cli.lazy import Lazy
+
+BENCHES = {"rtl": "bench_rtl", "sim": "bench_sim"}
+"""Benchmarks and the modules they live in."""
+
+
+@click.group(cls=Lazy, modules=BENCHES)
+def bench() -> None:
+    """Measure what the project promises."""
