@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from atalanta.tools.charts import MissingPlotError
+from atalanta.tools.charts import pyplot
 from atalanta.tools.compare.lines import ENTROPY, OURS, RIVAL
 
 COLOURS = {OURS: "#1b6ca8", RIVAL: "#e08e2b"}
@@ -13,17 +13,6 @@ LABELS = {OURS: "Atalanta", RIVAL: "ShapeShifter"}
 FORMATS = ("png", "pdf")
 PDF_METADATA = {"Creator": "atalanta", "CreationDate": None}
 """No date, so that the same data give the same file."""
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise MissingPlotError("Matplotlib is not installed; install the extra atalanta[plot]") from None
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    return plt
 
 
 def _saved(figure: Any, stem: str) -> dict[str, bytes]:
@@ -71,7 +60,7 @@ def _figure3_panel(axes: Any, document: dict[str, Any], kind: str) -> None:
 
 def figure3(document: dict[str, Any]) -> dict[str, bytes]:
     """Figure 3 of the published comparison: two charts, its own figures as black strokes."""
-    plt = _pyplot()
+    plt = pyplot()
     kinds = _panels(document)
     size = (1.2 + 4.3 * len(kinds), 3.6)
     figure, axes = plt.subplots(1, len(kinds), figsize=size, layout="constrained", squeeze=False)
@@ -84,7 +73,7 @@ def figure3(document: dict[str, Any]) -> dict[str, bytes]:
 
 def codecs(document: dict[str, Any]) -> dict[str, bytes]:
     """Every line of the comparison: a row a line, a mark a network."""
-    plt = _pyplot()
+    plt = pyplot()
     kinds = _panels(document)
     lines = document["lines"]
     size = (1.8 + 4.3 * len(kinds), 1.3 + 0.26 * len(lines))
