@@ -1,12 +1,13 @@
 """Verilog of any component, with port names as vendor tools infer interfaces from."""
 
-from amaranth.back import verilog
+from amaranth.back import rtlil, verilog
 from amaranth.hdl import Value, ValueCastable
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from atalanta import __version__
+from atalanta.hw.sharing import share
 
 
 def ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]:
@@ -21,7 +22,6 @@ def ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]
 
 def to_verilog(component: wiring.Component, name: str) -> str:
     """Verilog-2001 source of the component as module `name`, the same for the same component."""
-    text = verilog.convert(
-        component, name=name, ports=ports(component), emit_src=False, strip_internal_attrs=True
-    )
+    text = rtlil.convert(component, name=name, ports=ports(component), emit_src=False)
+    text = verilog._convert_rtlil_text(share(text), strip_internal_attrs=True)  # noqa: SLF001
     return f"// {name}, made by atalanta {__version__}; SPDX-License-Identifier: Apache-2.0\n{text}"
