@@ -1,13 +1,27 @@
 """Driver of the decoder as a device, over anything that reads and writes 32-bit registers."""
 
+import mmap
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.errors import MEANING, AtalantaError, ErrorCode, require
 from atalanta.golden.format import VERSION
-from atalanta.golden.registers import BY_NAME, COUNTERS, ID, INTERRUPTS, MAJOR, REGISTER_BITS, params_of
+from atalanta.golden.registers import (
+    ADDRESS_BITS,
+    BY_NAME,
+    COUNTERS,
+    ID,
+    INTERRUPTS,
+    MAJOR,
+    REGISTER_BITS,
+    REGISTER_BYTES,
+    params_of,
+)  # fmt: skip
 
 POLLS = 1_000_000
 """Reads of STATUS after which waiting is given up, unless the caller says otherwise."""
@@ -21,6 +35,38 @@ class Bus(Protocol):
 
     def write32(self, offset: int, value: int) -> None:
         """Set the register at this offset."""
+
+
+class MappedBus:
+    """Registers in a file that can be mapped: /dev/mem, a UIO device. `close` it, or use it in a `with`.
+
+    path: the file. address: where the registers start in it, a multiple of the page size.
+    Every access is one of 32 bits, as AXI4-Lite needs it. Raises OSError if the file cannot be mapped.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], address: int) -> None:
+        with Path(path).open("r+b", buffering=0) as file:
+            self._map = mmap.mmap(file.fileno(), 1 << ADDRESS_BITS, offset=address)
+        self._words = memoryview(self._map).cast("I")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unmap the registers."""
+        self._words.release()
+        self._map.close()
+
+    def read32(self, offset: int) -> int:
+        return self._words[offset // REGISTER_BYTES]
+
+    def write32(self, offset: int, value: int) -> None:
+        self._words[offset // REGISTER_BYTES] = value
 
 
 class DriverError(AtalantaError, RuntimeError):

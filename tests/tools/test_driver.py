@@ -1,14 +1,16 @@
 """The driver against a device made of a dictionary; the real one is in tests/cocotb."""
 
+import mmap
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.errors import ErrorCode, ParameterError
 from atalanta.golden.registers import BY_NAME, COUNTERS, INTERRUPTS, built
-from atalanta.tools.driver import DeviceError, Driver, DriverError
+from atalanta.tools.driver import DeviceError, Driver, DriverError, MappedBus
 
 P = DecoderParams(lanes=2, address_bits=40, raw=False)
 
@@ -130,6 +132,29 @@ def test_counters_are_read_behind_a_snapshot() -> None:
     assert driver.counters() == {name: n + (2 * n << 32) for n, name in enumerate(COUNTERS)}
     driver.clear_counters()
     assert device.writes == [("control", {"snapshot": 1}), ("control", {"clear_counters": 1})]
+
+
+def test_registers_mapped_from_a_file(tmp_path: Path) -> None:
+    memory = tmp_path / "mem"
+    page = mmap.ALLOCATIONGRANULARITY
+    words = {BY_NAME[name].offset: BY_NAME[name].pack(values) for name, values in built(P).items()}
+    words[BY_NAME["status"].offset] = BY_NAME["status"].pack({"space": 3})
+    image = bytearray(2 * page)
+    for offset, word in words.items():
+        image[page + offset : page + offset + 4] = word.to_bytes(4, "little")
+    memory.write_bytes(image)
+    with MappedBus(memory, page) as bus:
+        driver = Driver(bus)
+        assert driver.params == P
+        driver.push(0x1234, 56)
+    after = memory.read_bytes()
+    changed = {
+        at - page: after[at : at + 4]
+        for at in range(0, 2 * page, 4)
+        if after[at : at + 4] != image[at : at + 4]
+    }
+    due = {"source_low": 0x1234, "length": 56, "control": 1}
+    assert changed == {BY_NAME[name].offset: value.to_bytes(4, "little") for name, value in due.items()}
 
 
 def test_interrupts() -> None:
