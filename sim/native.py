@@ -145,6 +145,9 @@ def library() -> ctypes.CDLL:
         "memory_take_response": (None, [pointer]),
         "memory_beat": (i32, [pointer, i64]),
         "memory_response": (i32, [pointer, i64]),
+        "memory_record": (None, [pointer]),
+        "memory_requests": (i64, [pointer]),
+        "memory_read_requests": (None, [pointer] * 5),
         "memory_finish": (i64, [pointer]),
         "memory_stats": (i32, [*[pointer] * 3, ctypes.c_char_p, i64]),
         "memory_histogram": (None, [pointer, pointer]),
@@ -235,6 +238,19 @@ def run_trace(
     commands = entries[: count.value] if log else None
     bin_cycles = lib.dram_latency_bin_cycles()
     return TraceResult(entered, complete, DramStats(**_values(stats)), histogram, bin_cycles, commands)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Bursts in the order of asking.
+
+    int64[n] cycles of the client's clock, uint64[n] addresses, int64[n] bytes, bool[n] writes.
+    """
+
+    cycles: NDArray[np.int64]
+    addresses: NDArray[np.uint64]
+    nbytes: NDArray[np.int64]
+    writes: NDArray[np.bool_]
 
 
 class Memory:
@@ -365,6 +381,18 @@ class Memory:
     def response(self, cycle: int) -> bool:
         """Is there a write response in this very cycle? Then it is consumed."""
         return bool(self._lib.memory_response(self._handle, cycle))
+
+    def record(self) -> None:
+        """Keep every request from now on, for `requests`."""
+        self._lib.memory_record(self._handle)
+
+    def requests(self) -> Requests:
+        """What was asked for since `record`."""
+        n = self._lib.memory_requests(self._handle)
+        cycles, addresses, nbytes = np.empty(n, np.int64), np.empty(n, np.uint64), np.empty(n, np.int64)
+        writes = np.empty(n, np.uint8)
+        self._lib.memory_read_requests(self._handle, *map(_pointer, (cycles, addresses, nbytes, writes)))
+        return Requests(cycles, addresses, nbytes, writes.astype(bool))
 
     def finish(self) -> int:
         """Write out what is buffered; the first cycle in which nothing is under way."""

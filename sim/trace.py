@@ -11,12 +11,15 @@ Times are memory cycles. A trace without times asks for everything at once, as f
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atalanta.golden.errors import InputError, require
+from atalanta.sim.dram import DramConfig
+from atalanta.sim.native import Requests
 
 FORMATS = ("csv", "dramsim3", "ramulator", "ramulator2")
 _HEADER = ["arrival_cycle", "address", "operation"]
@@ -41,6 +44,25 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.addresses)
+
+
+def trace_of(requests: Requests, config: DramConfig, clock_ps: Fraction) -> Trace:
+    """Recorded bursts as the DRAM sees them: one request a DRAM burst, in cycles of the memory's clock.
+
+    clock_ps: period of the clock that the requests were recorded in.
+    """
+    unit = config.burst_bytes
+    first = requests.addresses // unit
+    last = (requests.addresses + requests.nbytes.astype(np.uint64) - 1) // unit
+    counts = (last - first).astype(np.int64) + 1
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    ratio = clock_ps / config.tck_ps
+    arrivals = -(-requests.cycles * ratio.numerator // ratio.denominator)
+    return Trace(
+        (np.repeat(first, counts) + within.astype(np.uint64)) * np.uint64(unit),
+        np.repeat(requests.writes, counts),
+        np.repeat(arrivals, counts),
+    )
 
 
 def _fields(line: list[str], kind: str) -> tuple[int, bool, int]:

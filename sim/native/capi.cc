@@ -181,6 +181,20 @@ std::int64_t memory_next_event(Memory* memory, std::int64_t horizon, std::int32_
 std::int32_t memory_beat(Memory* memory, std::int64_t cycle) { return memory->beat(cycle) ? 1 : 0; }
 std::int32_t memory_response(Memory* memory, std::int64_t cycle) { return memory->response(cycle) ? 1 : 0; }
 
+void memory_record(Memory* memory) { memory->record(); }
+std::int64_t memory_requests(const Memory* memory) { return static_cast<std::int64_t>(memory->requests().size()); }
+
+// The requests recorded so far; every array holds memory_requests() entries.
+void memory_read_requests(const Memory* memory, std::int64_t* cycles, std::uint64_t* addresses, std::int64_t* bytes,
+                          std::uint8_t* writes) {
+  for (const Memory::Request& request : memory->requests()) {
+    *cycles++ = request.cycle;
+    *addresses++ = request.address;
+    *bytes++ = request.bytes;
+    *writes++ = request.write ? 1 : 0;
+  }
+}
+
 std::int64_t memory_finish(Memory* memory) { return memory->finish(); }
 
 // 0, or -1 and a message if a conservation law does not hold. The DRAM's part stays as it is for others.

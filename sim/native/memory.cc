@@ -61,6 +61,7 @@ Accept Memory::request(Cycle cycle, std::uint64_t address, std::int32_t beats, s
   if (!ready(cycle, write)) return Accept::refused;
 
   floor_ = cycle;
+  if (recording_) requests_.push_back(Request{cycle, address, static_cast<std::int64_t>(bytes), write});
   Side& side = write ? writes_ : reads_;
   std::size_t tail = side.head + side.count++;
   if (tail >= side.ring.size()) tail -= side.ring.size();

@@ -86,6 +86,16 @@ class Memory {
   // Returns the first cycle in which that is so; later requests must not come before it.
   Cycle finish();
 
+  // From now on, keep every request that is accepted.
+  struct Request {
+    Cycle cycle;
+    std::uint64_t address;
+    std::int64_t bytes;
+    bool write;
+  };
+  void record() { recording_ = true; }
+  const std::vector<Request>& requests() const { return requests_; }
+
   const MemoryStats& stats() const { return stats_; }
   virtual const Dram* dram() const { return nullptr; }
   virtual const char* broken() const;  // the first conservation law that does not hold, else null
@@ -124,6 +134,8 @@ class Memory {
   void take(Side& side);
 
   Side reads_, writes_;
+  bool recording_ = false;
+  std::vector<Request> requests_;
   Cycle floor_ = 0;  // no request may come before this cycle
   MemoryStats stats_;
 };

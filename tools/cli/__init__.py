@@ -23,6 +23,7 @@ COMMANDS = {
     "sim": "sim",
     "net": "net",
     "sweep": "sweep",
+    "trace": "trace",
     "verilog": "verilog",
     "synth": "synth",
     "registers": "registers",
