@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,20 @@ def test_a_model_s_file_is_extracted_once(tmp_path: Path, monkeypatch: pytest.Mo
     assert keys[: len(expected.of_kind("weight"))] == [info.key for info in expected.of_kind("weight")]
     monkeypatch.setattr("atalanta.tools.compare.sources.api.extract", unexpected)
     assert document(tmp_path, str(model), "--codec", "atalanta", "--no-figures") == found
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [("matplotlib", (), "plot"), ("plotly.offline", ("--html", "--no-figures"), "report")],
+)
+def test_missing_extras_are_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, arguments: tuple[str, ...], extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(networks.sizes, "size", unexpected)
+    result = run(tmp_path, str(write(tmp_path / "net.npz")), *arguments)
+    assert result.exit_code == 2
+    assert f"atalanta[{extra}]" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,10 @@ def test_own_images(tmp_path: Path) -> None:
     folder.mkdir()
     for name, colour in (("red.png", (255, 0, 0)), ("grey.png", (9, 9, 9))):
         Image.new("RGB", (30, 20), colour).save(folder / name)
-    assert run("tiny", "-o", tmp_path / "x.npz", "--images", folder).exit_code == 0
+    (folder / "labels.txt").write_text("cat\n")
+    result = run("tiny", "-o", tmp_path / "x.npz", "--images", folder)
+    assert result.exit_code == 0
+    assert "skipped labels.txt: no image by its name (.bmp" in result.output
     file = TensorFile.open(tmp_path / "x.npz")
     assert [(i.name, i.source) for i in file.provenance.images] == [
         ("grey.png", "photos/grey.png"),
@@ -151,4 +154,4 @@ def test_what_is_skipped_is_shown(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", **many, weights=np.ones(2, np.int8))  # type: ignore[arg-type]
     lines = run(tmp_path / "x.npz", "-o", tmp_path / "y.npz").stdout.splitlines()
     assert "skipped [real] 0: dtype must be one of int8, uint8, int16, uint16, not float64" in lines
-    assert lines[-1] == "... and 3 more; the file and --json list them all"
+    assert lines[-1] == "... and 3 more; --json lists them all"

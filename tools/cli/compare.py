@@ -14,6 +14,7 @@ from rich.table import Table
 from atalanta.golden.atomic import replacing
 from atalanta.golden.errors import InputError
 from atalanta.sim.dram_presets import preset
+from atalanta.tools.charts import pyplot
 from atalanta.tools.cli.common import (
     IDEAL,
     console,
@@ -171,6 +172,16 @@ def write_files(folder: Path, contents: dict[str, bytes]) -> list[Path]:
     return [folder / name for name in contents]
 
 
+def _check_extras(*, figures: bool, html: bool) -> None:
+    """Before anything is measured: MissingPlotError or MissingExtraError if the results cannot be drawn."""
+    if figures:
+        pyplot()
+    if html:
+        from atalanta.tools.report.page import plotly
+
+        plotly()
+
+
 def _files(document: dict[str, Any], *, figures: bool, html: bool) -> dict[str, bytes]:
     files = {
         "compare.json": json.dumps(document, indent=1).encode(),
@@ -243,6 +254,7 @@ def compare(
     """
     settings = Settings(chosen_lines(names), profile_images, _simulation(options) if simulate else None)
     output.mkdir(parents=True, exist_ok=True)
+    _check_extras(figures=figures, html=html)
     with Cache.of_user() if cache else Cache(None) as results:
         document = _compare(sources, settings, results)
     written = write_files(output, _files(document, figures=figures, html=html))

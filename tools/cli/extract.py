@@ -1,5 +1,6 @@
 """`atalanta extract`: a network in, its quantised weights and activations out."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,8 @@ from rich.table import Table
 
 from atalanta.tools.cli.common import console, failures, json_option, print_json, progress
 from atalanta.tools.extract import api
-from atalanta.tools.extract.tensors import TensorFile
+from atalanta.tools.extract.images import other_files
+from atalanta.tools.extract.tensors import Skipped, TensorFile
 
 EXAMPLES = """
 MODEL is the name of a network (--list shows them), or a file: a quantised .tflite or .onnx model, or
@@ -119,13 +121,14 @@ def extract(model: str, output: Path, only: tuple[str, ...], as_json: bool, **op
     """
     with failures(), ExitStack() as stack:
         file = api.extract(model, output, only=only, progress=_Bars(stack), **options)
+    skipped = [*file.skipped, *(other_files(options["images"]) if options["images"] else [])]
     if as_json:
-        print_json(_summary(file))
+        print_json(_summary(file, skipped))
     else:
-        _show(file)
+        _show(file, skipped)
 
 
-def _summary(file: TensorFile) -> dict[str, object]:
+def _summary(file: TensorFile, skipped: Sequence[Skipped]) -> dict[str, object]:
     agree, of = file.provenance.top1_agreement
     fields = ("key", "kind", "layer", "dtype", "bits", "shape", "layout", "sha256")
     return {
@@ -135,11 +138,11 @@ def _summary(file: TensorFile) -> dict[str, object]:
         "top1_agreement": {"agree": agree, "of": of},
         "macs": sum(layer.macs for layer in file.layers),
         "tensors": [{name: getattr(info, name) for name in fields} for info in file.tensors.values()],
-        "skipped": [asdict(s) for s in file.skipped],
+        "skipped": [asdict(s) for s in skipped],
     }
 
 
-def _show(file: TensorFile) -> None:
+def _show(file: TensorFile, skipped: Sequence[Skipped]) -> None:
     table = Table("", "tensors", "values", "bits")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -157,7 +160,7 @@ def _show(file: TensorFile) -> None:
     agree, of = file.provenance.top1_agreement
     if of:
         click.echo(f"top-1 class as in the float network on {agree} of {of} images")
-    for skipped in file.skipped[:SKIPPED_SHOWN]:
-        click.echo(f"skipped {skipped.name}: {skipped.reason}")
-    if len(file.skipped) > SKIPPED_SHOWN:
-        click.echo(f"... and {len(file.skipped) - SKIPPED_SHOWN} more; the file and --json list them all")
+    for item in skipped[:SKIPPED_SHOWN]:
+        click.echo(f"skipped {item.name}: {item.reason}")
+    if len(skipped) > SKIPPED_SHOWN:
+        click.echo(f"... and {len(skipped) - SKIPPED_SHOWN} more; --json lists them all")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from atalanta.golden.errors import InputError
 from atalanta.tools.extract.extras import extra
-from atalanta.tools.extract.info import ImageInfo
+from atalanta.tools.extract.info import ImageInfo, Skipped
 
 Pixels = NDArray[np.uint8]
 
@@ -86,6 +86,16 @@ def folder_photos(folder: str | os.PathLike[str]) -> list[Photo]:
     if not files:
         raise InputError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
     return [Photo(f.name, f"{folder.name}/{f.name}", "", read_image(f)) for f in files]
+
+
+def other_files(folder: str | os.PathLike[str]) -> list[Skipped]:
+    """What lies in a folder of images and is not taken for one."""
+    folder = Path(folder)
+    if not folder.is_dir() or (folder / CIFAR10).is_file():
+        return []
+    reason = f"no image by its name ({', '.join(SUFFIXES)})"
+    files = sorted(f.name for f in folder.iterdir() if f.is_file() and f.suffix.lower() not in SUFFIXES)
+    return [Skipped(name=name, reason=reason) for name in files]
 
 
 def cifar10_photos(path: Path, count: int = 10) -> list[Photo]:

@@ -16,7 +16,8 @@ def _embedded(data: object) -> str:
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _plotly() -> str:
+def plotly() -> str:
+    """The chart library's code. Raises MissingExtraError."""
     try:
         from plotly.offline import get_plotlyjs
     except ImportError as error:
@@ -34,7 +35,7 @@ def page(document: dict[str, Any]) -> str:
     slots = {
         "style": text["page.css"],
         "data": _embedded({"document": document, "files": files, "causes": list(CAUSES)}),
-        "plotly": _plotly(),
+        "plotly": plotly(),
         "charts": text["charts.js"],
         "page": text["page.js"],
     }
