@@ -2,16 +2,19 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from atalanta.golden import container
+from atalanta.tools import network
 from atalanta.tools.cli import main
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.samples import sample_path
 
+EXAMPLES = Path(network.__file__).parent / "examples"
 TOY = """
 preset: edge
 network:
@@ -197,3 +200,22 @@ def test_what_cannot_work_is_one_line_and_status_2(tmp_path, monkeypatch, argume
     assert message in result.output
     assert len(result.output.strip().splitlines()) == 1
     assert not (tmp_path / "results").exists()
+
+
+def test_the_example_runs_as_it_is(tmp_path):
+    document = run(tmp_path, EXAMPLES / "layers.yaml")
+    assert [r["layer"] for r in document["layers"]][:5] == ["conv3x3", "conv1x1", "mean", "classifier", "all"]
+    assert rows_of(document, "none", "conv3x3")["macs"] == 28 * 28 * 128 * 64 * 9
+    assert rows_of(document, "none", "conv1x1")["macs"] == 28 * 28 * 256 * 128
+    assert rows_of(document, "atalanta")["speedup_over_none"] > 1
+    assert (tmp_path / "out" / "net_epochs.csv").exists()
+
+
+def test_the_configuration_that_is_shown_is_the_one_that_runs(tmp_path):
+    shown = invoke("--show-config", "--preset", "mobile", "-s", "seed=3", "-o", tmp_path / "out")
+    assert shown.exit_code == 0
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "shown.yaml").write_text(shown.output)
+    again = invoke("--show-config", tmp_path / "shown.yaml")
+    assert again.output == shown.output
+    assert "preset: lpddr4-3200" in again.output

@@ -2,11 +2,10 @@
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from distributed import LocalCluster
 from pyarrow import parquet
 
 from atalanta.golden.errors import ParameterError
+from atalanta.tools import network
 from atalanta.tools.cli import main
 from atalanta.tools.network.charts import front
 from atalanta.tools.network.config import ConfigError
@@ -42,7 +42,7 @@ grid:
 @pytest.fixture(scope="module")
 def scheduler():
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
     ) as cluster:
         yield cluster.scheduler_address
 
@@ -176,29 +176,34 @@ def test_the_same_point_twice_is_computed_once(tmp_path, scheduler, config):
     assert [r["point"] for r in json.loads(result.output)["rows"]][::3] == [0, 1, 2, 3]
 
 
-def test_a_killed_sweep_goes_on_where_it_was(config, tmp_path):
+def test_a_killed_sweep_goes_on_where_it_was(config, tmp_path, scheduler):
     macs = ", ".join(str(n) for n in range(10, 16))
     config.write_text(SWEEP.replace("[16, 64]", f"[{macs}]"))
     out = tmp_path / "out"
     program = "from atalanta.tools.cli import main; main()"
-    command = [sys.executable, "-c", program, "sweep", str(config), "-o", str(out), "--workers", "1"]
-    process = subprocess.Popen(
-        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command = [sys.executable, "-c", program, "sweep", str(config), "-o", str(out), "--scheduler", scheduler]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     points = out / "points"
     deadline = time.monotonic() + 120
     while not (points.is_dir() and list(points.glob("*.json"))):
         assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(0.005)
+    process.kill()
     process.wait()
     done = {p.name: p.stat().st_mtime_ns for p in points.glob("*.json")}
     assert 1 <= len(done) <= 12
-    finished = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
+    result = invoke(config, out, "--scheduler", scheduler, "--json")
+    assert result.exit_code == 0, result.output
     assert {name: (points / name).stat().st_mtime_ns for name in done} == done
-    assert len(json.loads(finished.stdout)["rows"]) == 12 * 3
+    assert len(json.loads(result.output)["rows"]) == 12 * 3
+
+
+def test_without_a_scheduler_processes_of_this_machine_do_the_work(config, tmp_path):
+    config.write_text(SWEEP.replace("[ideal, ddr4-2400]", "[ideal]"))
+    result = invoke(config, tmp_path / "out", "--workers", "1", "--json")
+    assert result.exit_code == 0, result.output
+    assert [r["point"] for r in json.loads(result.output)["rows"]] == [0, 0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -244,3 +249,10 @@ def test_columns_that_are_not_numbers_make_no_chart(config, tmp_path, scheduler)
 def test_the_front_is_what_nothing_beats():
     points = [(3, 1), (1, 3), (2, 2), (2, 3), (3, 3), (1, 3), (4, 1)]
     assert front(points) == [(1, 3), (2, 2), (3, 1)]
+
+
+def test_the_example_is_a_sweep_of_twelve_points():
+    points = read_sweep(Path(network.__file__).parent / "examples" / "sweep.yaml").points
+    assert len(points) == 12
+    assert {p.config.memory.dram.bus_width for p in points} == {16, 32}
+    assert {p.network for p in points} == {"by hand"}

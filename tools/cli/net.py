@@ -26,6 +26,7 @@ from atalanta.tools.network import presets
 @click.option("-o", "--output", default="results/net", show_default=True, type=click.Path(path_type=Path),
               help="Folder for results.")  # fmt: skip
 @click.option("--plots/--no-plots", default=True, show_default=True, help="Draw roofline and timeline.")
+@click.option("--show-config", is_flag=True, help="Print all of the configuration, and run nothing.")
 @json_option
 def net(
     config: Path | None,
@@ -33,6 +34,7 @@ def net(
     settings: tuple[str, ...],
     output: Path,
     plots: bool,
+    show_config: bool,
     as_json: bool,
 ) -> None:
     """Simulate a network on an accelerator: time, traffic and DRAM energy of every layer.
@@ -49,6 +51,7 @@ def net(
     \b
     Examples:
       atalanta net
+      atalanta net --show-config > my.yaml
       atalanta net my.yaml -o results/mine
       atalanta net --preset embedded -s accelerator.buffer_bytes=1048576 --json
       atalanta net -s network.file=resnet50.npz -s memory.preset=ddr4-3200 -s epoch_cycles=10000
@@ -68,6 +71,9 @@ def net(
         data = configuration.with_value(data, key, value)
     where = str(config) if config else "configuration"
     resolved = configuration.resolve(data, where)
+    if show_config:
+        click.echo(configuration.dump(resolved), nl=False)
+        return
     source = open_source(resolved, config.parent if config else Path())
     machine = resolved.machine(value_bits=16 if source.wide else 8)
     with progress() as bars:

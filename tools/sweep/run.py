@@ -41,7 +41,7 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator["Client"]:
     if scheduler is None:
         with (
             LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+                n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
             ) as cluster,
             Client(cluster) as client,  # type: ignore[no-untyped-call]
         ):
