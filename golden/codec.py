@@ -21,6 +21,9 @@ from atalanta.golden.header import Header
 from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.values import Array, Buffer, Codes, Mapping, from_codes, to_codes
 
+_PIECE = 1 << 16
+"""Values that are mapped at once."""
+
 
 @dataclass(frozen=True)
 class Body:
@@ -138,7 +141,9 @@ class Codec(ABC):
         A codec that can put values in place overrides this.
         """
         codes = cls.decode(layout, bytes(payload), header.count, engine=engine)
-        out[:] = from_codes(codes, header.bits, header.signed, header.wide, cls.mapping)
+        for at in range(0, header.count, _PIECE):  # so that what comes between stays small
+            piece = slice(at, at + _PIECE)
+            out[piece] = from_codes(codes[piece], header.bits, header.signed, header.wide, cls.mapping)
 
     @classmethod
     def schedule(cls, layout: Any, payload: bytes, count: int, *, engine: str = AUTO) -> Schedule | None:

@@ -8,6 +8,7 @@ themselves, in two's complement: `bias` is what a value lacks to its code, modul
 """
 
 import ctypes
+import os
 import weakref
 from ctypes import POINTER, Structure, byref, c_int32, c_int64, c_uint64, c_void_p
 from functools import cache
@@ -27,6 +28,9 @@ from atalanta.golden.values import Buffer, Codes, code_dtype
 
 INTERFACE = 2
 """Version of the library's functions; a library of another version is not used."""
+
+LIBRARY = "ATALANTA_LIBRARY"
+"""Environment variable: the file of another build of the library, such as one with sanitizers."""
 
 _OK = 0
 _SLACK = 8
@@ -134,7 +138,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
 def _find() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and why there is none."""
     stem = Path(__file__).with_name("_native")
-    built = [path for suffix in EXTENSION_SUFFIXES if (path := Path(f"{stem}{suffix}")).exists()]
+    own = [Path(f"{stem}{suffix}") for suffix in EXTENSION_SUFFIXES]
+    built = [Path(other)] if (other := os.environ.get(LIBRARY)) else [path for path in own if path.exists()]
     if not built:
         return None, "it was not built when the package was installed"
     try:

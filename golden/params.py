@@ -26,7 +26,8 @@ def _listed(legal: range | tuple[int, ...]) -> str:
 def check_choice(name: str, value: object, legal: range | tuple[int, ...]) -> None:
     """Raise `ParameterError` unless `value` is an integer among the legal ones."""
     ok = isinstance(value, int) and not isinstance(value, bool) and value in legal
-    require(ok, name, _listed(legal), value)
+    if not ok:  # words cost more than the check
+        require(ok, name, _listed(legal), value)
 
 
 @dataclass(frozen=True, kw_only=True)

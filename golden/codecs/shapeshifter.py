@@ -26,15 +26,12 @@ class _Coded:
     def nbytes(self) -> int:
         return -(-sum(self.parts.values()) // 8)
 
-    @property
-    def padded(self) -> dict[str, int]:
-        """The parts and the bits that fill up the last byte."""
-        return {**self.parts, "padding": 8 * self.nbytes - sum(self.parts.values())}
-
     def body(self, payload: bytes) -> Body:
         p = self.params
         params = {"group": p.group - 1, "mask": p.mask, "zero_width": p.zero_width, "lead": p.lead}
-        return Body(params, payload, parts=self.padded)
+        return Body(
+            params, payload, parts={**self.parts, "padding": 8 * self.nbytes - sum(self.parts.values())}
+        )
 
 
 @register
@@ -116,7 +113,13 @@ class ShapeShifter(Codec):
 
     @classmethod
     def parts(cls, layout: ShapeShifterParams, codes: Codes, payload: bytes) -> dict[str, int]:
-        return _measure(codes, [layout], by_library=use_native())[0].padded
+        used = int(cls.slot_bits(layout, payload, len(codes)).sum())
+        parts = {"width": -(-len(codes) // layout.group) * layout.width_bits}
+        if layout.mask:
+            parts["mask"] = len(codes)
+        # Not measured: another encoder may have taken wider widths than it needed.
+        parts["value"] = used - sum(parts.values())
+        return parts | {"padding": 8 * len(payload) - used}
 
 
 def _measure(codes: Codes, modes: list[ShapeShifterParams], *, by_library: bool) -> list[_Coded]:
