@@ -132,7 +132,7 @@ def _table(rows: Sequence[dict[str, Any]], title: str) -> Table:
     for head in heads:
         table.add_column(head, justify="left" if head == "codec" else "right")
     for row in rows:
-        energy, share = row["dram_energy_j"], row["dram_energy_share_of_none"]
+        energy, saved = row["dram_energy_j"], row["dram_energy_saving_over_none"]
         faster = row["speedup_over_shapeshifter"]
         table.add_row(
             row["codec"],
@@ -144,6 +144,6 @@ def _table(rows: Sequence[dict[str, Any]], title: str) -> Table:
             f"{row['decoder_share_of_cycles']:.1%}",
             f"{row['speedup_over_none']:.3f}",
             "-" if faster is None else f"{faster:.3f}",
-            "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({share - 1:+.1%})",
+            "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({-saved:+.1%})",
         )
     return table

@@ -92,7 +92,8 @@ def rows(network: str, runs: Sequence[NetworkRun], machine: Machine) -> list[Row
     """A row for each layer under each codec and, as layer `all`, for the network.
 
     compute_bound_cycles: the multipliers work; memory_bound_cycles: they wait. dram_*_j: None without
-    currents. speedup_over_X: X's cycles over these. dram_energy_share_of_X: these joules over X's.
+    currents. speedup_over_X: X's cycles over these. dram_energy_saving_over_X: the share of X's joules
+    that is saved.
     """
     tables: dict[str, list[Row]] = {}
     for run in runs:
@@ -106,7 +107,8 @@ def rows(network: str, runs: Sequence[NetworkRun], machine: Machine) -> list[Row
             for base in BASELINES:
                 other = tables[base][number] if base in tables else None
                 row[f"speedup_over_{base}"] = _ratio(other, row, "cycles")
-                row[f"dram_energy_share_of_{base}"] = _ratio(row, other, "dram_energy_j")
+                share = _ratio(row, other, "dram_energy_j")
+                row[f"dram_energy_saving_over_{base}"] = None if share is None else 1 - share
     return [row for table in tables.values() for row in table]
 
 
