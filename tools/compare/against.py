@@ -40,11 +40,12 @@ def _other_reason(codec: str, found: dict[str, Any], entry: Published) -> str:
     raw, line = 8 * found["raw_bytes"], found["lines"][codec]
     rest = line["ratio"] - _without_metadata(line) / raw
     if found["kind"] == "weight":
-        data = f"Other weights: {entry.values:,} published, {found['values']:,} here."
+        here = "as many" if found["values"] == entry.values else f"{found['values']:,}"
+        data = f"Other weights: {entry.values:,} published, {here} here."
     else:
         data = (
-            f"Other data: published {IMAGES} images of CIFAR-10, {entry.values:,} values of every layer; "
-            f"here {found['values']:,} values of {found['tensors']} tensors."
+            f"Other data: published {IMAGES} images of CIFAR-10, {entry.values:,} outputs of layers with "
+            f"weights; here {found['values']:,} values of {found['tensors']} tensors."
         )
     if codec == OURS:
         tables = "profiled on other images" if found["profiled"] else "of their own"

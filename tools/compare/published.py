@@ -2,8 +2,8 @@
 
 Source: github.com/rano-dipa/Atalanta-compariosn-with-ShapeShifter, run_script/run_script.ipynb, whose printed
 totals are the bars of its Figure 3; its Table 4 follows from them (and stands in its README). It measures
-torchvision's quantised networks: int8 weights of every convolution, and uint8 outputs of every layer for 10
-images of CIFAR-10.
+torchvision's quantised networks: int8 weights of every convolution, and uint8 outputs of every layer with
+weights for 10 images of CIFAR-10.
 
 How it counts, from its code: Atalanta as the symbol and offset bits of each layer under a table made of
 that same layer, the tables themselves not counted; ShapeShifter as the bits of the values alone, in groups
