@@ -86,11 +86,8 @@ class Core(wiring.Component):
         m.submodules.aligner = ResetInserter(flush)(aligner)
         m.submodules.header = ResetInserter(flush)(header)
         m.submodules.payload_crc = ResetInserter(flush)(payload_crc)
-        # A decoder that is not built in is left out here; its ports then stay 0.
-        if p.atalanta:
-            m.submodules.lanes = ResetInserter(flush_decoders)(lanes)
-        if p.shapeshifter or p.raw:
-            m.submodules.unpacker = ResetInserter(flush_decoders)(unpacker)
+        m.submodules.lanes = ResetInserter(flush_decoders)(lanes)
+        m.submodules.unpacker = ResetInserter(flush_decoders)(unpacker)
         m.submodules.packer = packer = Packer(p)
         m.submodules.skid = skid = Skid(word_layout(p))
         m.submodules.counters = counters = self._counters
@@ -163,6 +160,7 @@ class Core(wiring.Component):
         lanes_done = ~lanes.o_active & ~lanes.o.valid
         unpacker_done = ~unpacker.o_active & ~unpacker.o.valid
         illegal = lanes.o_illegal | unpacker.o_illegal
+        held = Signal()  # all but a tensor's last vector is out, and that one waits for its checks
         m.d.comb += [
             lanes.i.payload.eq(header.o_atalanta.payload),
             lanes.i.valid.eq(header.o_atalanta.valid & unpacker_done),
@@ -170,7 +168,7 @@ class Core(wiring.Component):
             unpacker.i.payload.eq(header.o_groups.payload),
             unpacker.i.valid.eq(header.o_groups.valid & lanes_done),
             header.o_groups.ready.eq(unpacker.i.ready & lanes_done),
-            header.i_settled.eq(lanes_done & unpacker_done),
+            header.i_settled.eq((lanes_done & unpacker_done) | held),
             header.i_bad.eq(illegal | lanes.o_not_whole | unpacker.o_not_whole),
             header.i_bad_code.eq(Mux(illegal, ErrorCode.VALUE, ErrorCode.LANE)),
         ]
@@ -187,6 +185,7 @@ class Core(wiring.Component):
             vector.eq(Mux(lanes.o.valid, lanes.o.payload, unpacker.o.payload)),
             vector_valid.eq(lanes.o.valid | unpacker.o.valid),
             passes.eq(~vector.end | ((good != 0) & quiet)),
+            held.eq(vector_valid & vector.end & (good == 0) & quiet),
             packer.i.payload.eq(vector),
             packer.i.valid.eq((vector_valid & passes & ~stopping) | terminator),
             lanes.o.ready.eq(packer.i.ready & passes),

@@ -64,7 +64,7 @@ def log2(n: int) -> int:
 
 
 class Header(wiring.Component):
-    """Walks through a descriptor: header, payload, next header, until the tensor ends.
+    """Walks through a descriptor: header, payload, next header, until tensor and descriptor end.
 
     Latency: a header of B blocks is checked B + 4 cycles after its first pull; 1 block per cycle. It
     pulls headers itself and lends the aligner to whoever decodes (`o_payload`) until the payload is
@@ -201,9 +201,8 @@ class Header(wiring.Component):
         """One state machine; sections go to components of their own as their blocks come by."""
         p, m = self._p, Module()
         rows, lengths = self._rows, self._lengths
-        if p.atalanta:
-            m.submodules.rows = rows
-            m.submodules.lengths = lengths
+        m.submodules.rows = rows
+        m.submodules.lengths = lengths
         m.submodules.crc = crc = Crc(BLOCK_BYTES)
 
         base = Signal(layout_of(BASE))
@@ -332,6 +331,8 @@ class Header(wiring.Component):
             m.d.sync += offer.eq(0)
 
         pending = Signal(CODE_BITS)
+        ends = Signal()  # with this segment; settled long before the payload is out
+        m.d.sync += ends.eq(left == 0)
 
         def finish(code: Value) -> None:
             """Report the error; nothing more happens until reset."""
@@ -439,9 +440,12 @@ class Header(wiring.Component):
 
             with m.State("PAYLOAD"):
                 m.d.comb += self.o_payload.eq(1)
-                with m.If((payload_left == 0) & ~offer & self.i_crc_done):
+                # In the cycle in which a value turns out to be bad, the segment has not ended well.
+                with m.If((payload_left == 0) & ~offer & self.i_crc_done & ~self.i_bad):
                     with m.If(~self.i_crc_good):
                         finish(Const(ErrorCode.PAYLOAD_CRC, CODE_BITS))
+                    with m.Elif(~base.more & ~ends):
+                        header_error(ErrorCode.LENGTH)
                     with m.Elif(~base.more):
                         m.d.comb += self.o_good.eq(1)
                         m.next = "DROP"

@@ -56,6 +56,8 @@ class Lanes(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """One enable for everything: lockstep is what lets the stream be sequential."""
         p, m = self._p, Module()
+        if not p.atalanta:
+            return m  # nothing drives its ports: they stay 0
         m.submodules.router = router = Router(p)
         lanes = [Lane(p) for _ in range(p.lanes)]
         for number, lane in enumerate(lanes):
@@ -161,7 +163,7 @@ class Lanes(wiring.Component):
                 self.o.p.end.eq(1),
             ]
 
-        ended = Signal()
-        m.d.sync += ended.eq(slot & final & (initial == 0))
+        ended = Signal()  # a segment without values ends as it starts; its lanes are to be empty
+        m.d.sync += ended.eq((slot & final & (initial == 0)) | (start & (self.i.p.steps == 0)))
         m.d.comb += self.o_not_whole.eq(ended & ~every(lane.o_whole for lane in lanes))
         return m

@@ -122,6 +122,8 @@ class Unpacker(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Everything moves with the slots; headers lead by just the steps that lengths take."""
         p, m = self._p, Module()
+        if not (p.shapeshifter or p.raw):
+            return m  # nothing drives its ports: they stay 0
         m.submodules.queue = queue = fifo.SyncFIFO(width=8 * p.beat_bytes, depth=QUEUE_BEATS)
         m.submodules.window = window = BitWindow(p)
         segment = Signal(groups_layout())
@@ -282,8 +284,8 @@ class Unpacker(wiring.Component):
                 self.o.p.end.eq(1),
             ]
 
-        ended = Signal()
-        m.d.sync += ended.eq(step & final)
+        ended = Signal()  # a segment without values ends as it starts; its payload is to be empty
+        m.d.sync += ended.eq((step & final) | (start & (self.i.p.count == 0)))
         whole_payload = ((taken + 7) >> 3) == segment.payload_bytes
         m.d.comb += self.o_not_whole.eq(ended & ~whole_payload)
         return m
