@@ -46,13 +46,22 @@ def test_files(tmp_path: Path) -> None:
     path = write(tmp_path / "net.npz")
     result = run(tmp_path, str(path), "--layers")
     assert result.exit_code == 0, result.output
-    for text in ("net\n", "Atalanta", "order-0 entropy", "Figure 3", "Table 4", "not available"):
-        assert text in result.output or text.strip() in result.output
+    for text in ("Atalanta", "order-0 entropy", "activations.000", "not available for these networks"):
+        assert text in result.output
+    (images,) = (line for line in result.output.splitlines() if "tables from others" in line)
+    assert images.endswith(" 2, 2  ")
     written = {p.name for p in (tmp_path / "out").iterdir()}
     assert written == {"compare.json", "compare.csv", "compare_bits.csv", "figure3.png", "figure3.pdf",
                        "codecs.png", "codecs.pdf"}  # fmt: skip
     assert (tmp_path / "out" / "figure3.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "out" / "codecs.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_published_networks_have_figure_3_and_table_4(tmp_path: Path) -> None:
+    result = run(tmp_path, str(write(tmp_path / "resnet50.npz")), "--no-figures")
+    assert result.exit_code == 0, result.output
+    for text in ("Figure 3", "Table 4", "0.8293", "0.9984", "16.94 %", "23,454,912 published, 1,200 here"):
+        assert text in result.output
 
 
 def test_csv_holds_the_numbers_of_the_json(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
@@ -32,9 +33,11 @@ from atalanta.tools.compare.cache import Cache
 from atalanta.tools.compare.cycles import Simulation
 from atalanta.tools.compare.lines import all_lines, chosen_lines, missing
 from atalanta.tools.compare.network import KINDS, Settings, compare_network
+from atalanta.tools.compare.published import PUBLISHED
 from atalanta.tools.compare.sources import SAMPLES, network_name, open_source
 
 SKIPPED_SHOWN = 4
+LAYERS_WIDTH = 1000
 PLURAL = {"weight": "weights", "activation": "activations"}
 
 
@@ -99,7 +102,17 @@ def _sizes(document: dict[str, Any]) -> Table:
         table.add_row(line["title"], *cells, style=style)
     table.add_section()
     table.add_row("values", *(f"{n['totals'][kind]['values']:,}" for n, kind in columns))
+    table.add_row("images coded, tables from others", *(_images(n, kind) for n, kind in columns))
     return table
+
+
+def _images(network: dict[str, Any], kind: str) -> str:
+    """How many images are coded, and how many others their tables come from."""
+    found = [t for t in network["tensors"] if t["kind"] == kind and t["images"]]
+    if not found:
+        return ""
+    coded, others = (max(t[name] for t in found) for name in ("coded_images", "images"))
+    return f"{coded}, {others - coded if any(t['profiled'] for t in found) else 0}"
 
 
 def _figure3(document: dict[str, Any]) -> Table:
@@ -148,11 +161,21 @@ def _layers(document: dict[str, Any]) -> Table:
 
 def _show(document: dict[str, Any], *, layers: bool) -> None:
     out = console()
-    tables = [_sizes(document), _figure3(document), _table4(document)]
+    tables = [_sizes(document)]
+    published = any(row["published"] is not None for row in document["figure3"])
+    if published:
+        tables += [_figure3(document), _table4(document)]
     if document["memory"]:
         tables.append(_cycles(document))
-    for table in [*([_layers(document)] if layers else []), *tables]:
+    if layers:  # as wide as it is: rows of numbers are not for wrapping
+        Console(highlight=False, width=LAYERS_WIDTH).print(_layers(document))
+    for table in tables:
         out.print(table)
+    if not published:
+        known = ", ".join(dict.fromkeys(entry.network for entry in PUBLISHED))
+        out.print(
+            f"Figure 3 and Table 4: published figures not available for these networks, but for {known}"
+        )
     skipped = documents.skipped_rows(document["networks"])
     for item in skipped if layers else skipped[:SKIPPED_SHOWN]:
         out.print(f"skipped: {item['network']} {item['name']}: {item['reason']}")
