@@ -1,0 +1,19 @@
+"""The exported device in cocotb: every test passes, every bin is hit."""
+
+import json
+import shutil
+from pathlib import Path
+
+from verilog_runs import run
+
+from atalanta.tools.rtl.build import cache_folder
+
+
+def test_verilator(tmp_path: Path) -> None:
+    """The report is kept beside the cached builds."""
+    run("coverage_testbench", tmp_path)
+    for report in tmp_path.glob("coverage.*"):
+        shutil.copy(report, cache_folder() / "cocotb")
+    report = json.loads((tmp_path / "coverage.json").read_text())
+    assert report["points"]["error"]
+    assert report["empty"] == [], (tmp_path / "coverage.txt").read_text()
