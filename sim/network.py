@@ -8,7 +8,7 @@ What is written goes back as fast as the port takes it, compressed on the way by
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 
 from atalanta.golden.decoder import DecoderParams
@@ -18,13 +18,13 @@ from atalanta.sim.decoder import TensorPlan, simulate
 from atalanta.sim.dram_energy import Energy, energy_over
 from atalanta.sim.native import ConservationError, DramStats
 from atalanta.sim.tiling import Tiling, choose
-from atalanta.sim.transfer import Extent, Port, place
+from atalanta.sim.transfer import Extent, Port, Transfer, place
 from atalanta.sim.workload import Layer, Workload
 
 
 @dataclass(frozen=True)
 class Stored:
-    """One tile of an operand in memory. plan: None for plain bytes, which need no decoder."""
+    """One tile of an operand, or one decoder's piece of it, in memory. plan: None for plain bytes."""
 
     nbytes: int
     plan: TensorPlan | None = None
@@ -35,9 +35,9 @@ class LayerRun:
     """What a layer came to.
 
     Cycles are of the chip's clock: all; those in which the multipliers computed; those in which memory was
-    busy for reading and for writing; those in which the decoder moved on by a slot. Bytes are those of
-    compressed tensors by what they are, and those that memory moved, whole bursts; with a DRAM, the stats
-    that its energy follows from.
+    busy for reading and for writing; those in which a decoder moved on by a slot, of all decoders. Bytes
+    are those of compressed tensors by what they are, and those that memory moved, whole bursts. stats: of
+    each port's DRAM, from which its energy follows.
     """
 
     layer: Layer
@@ -53,7 +53,7 @@ class LayerRun:
     output_bytes: int
     moved_read_bytes: int
     moved_write_bytes: int
-    stats: tuple[DramStats, ...]
+    stats: tuple[tuple[DramStats, ...], ...]
     energy: Energy | None
 
     @property
@@ -74,18 +74,29 @@ class LayerRun:
 
 @dataclass(frozen=True)
 class Machine:
-    """All that a network runs on: multipliers and buffer, decoder, memory."""
+    """All that a network runs on: multipliers and buffer, decoders, memory.
+
+    ports: equal decoders side by side, each behind a port and a memory of its own; of every tile each has
+    one piece. decoder, port: one of them.
+    """
 
     accelerator: Accelerator
     decoder: DecoderParams
     port: Port
+    ports: int = 1
 
     def __post_init__(self) -> None:
+        require(1 <= self.ports <= 64, "ports", "from 1 to 64", self.ports)
         require(self.port.axi_bytes == self.decoder.axi_bytes, "axi_bytes of the port", "the decoder's",
                 self.port.axi_bytes)  # fmt: skip
         clock = self.accelerator.clock_mhz
         ok = abs(float(self.port.clock_ps) * clock / 1e6 - 1) < 1e-3
         require(ok, "clock_ps of the port", f"that of {clock} MHz", self.port.clock_ps)
+
+    @property
+    def peak_bytes_per_cycle(self) -> float:
+        """What all memories, or the buses if that is less, can move in a cycle of the chip."""
+        return self.ports * self.port.peak_bytes_per_cycle
 
     def tilings(self, workload: Workload) -> dict[str, Tiling]:
         """The tiling of every layer. Raises ParameterError if one does not fit on the chip."""
@@ -110,13 +121,12 @@ def tiles_of(workload: Workload, tilings: Mapping[str, Tiling]) -> dict[str, int
 
 
 def run_layer(
-    layer: Layer, tiling: Tiling, machine: Machine, stored: Mapping[str, Sequence[Stored]]
+    layer: Layer, tiling: Tiling, machine: Machine, stored: Mapping[str, Sequence[Sequence[Stored]]]
 ) -> LayerRun:
-    """One layer. stored: the tiles of its operands, at least as many as the tiling has.
+    """One layer. stored: each operand's tiles, at least as many as the tiling has, a piece for each port.
 
     Raises ConservationError if bytes or cycles do not add up.
     """
-    places = _places(layer, stored, max(machine.port.unit, machine.port.axi_bytes))
     fetched: list[tuple[str, int]] = []  # operand and tile, in the order of fetching
     counts = []
     for step in tiling.order():
@@ -128,13 +138,17 @@ def run_layer(
                 fetched += _group(name, len(stored[name]), tiling.input_tiles, step.input)
         counts.append(len(fetched) - before)
 
-    read = _read(machine, [(stored[n][i], places[n][i]) for n, i in fetched])
-    written = machine.port.write(places[layer.output] if layer.output else [])
-    work = _work(layer, machine.accelerator, counts, read.ends, written.cycles)
+    sides = []
+    for number in range(machine.ports):
+        pieces = {name: [tile[number] for tile in stored[name]] for name in layer.operands}
+        sides.append(_transfer(layer, machine, fetched, pieces))
+    ends = [max(at) for at in zip(*(read.ends for read, _ in sides), strict=True)]
+    work = _work(layer, machine.accelerator, counts, ends, max(w.cycles for _, w in sides))
     times = timeline(work, double_buffering=machine.accelerator.double_buffering)
-    weight_bytes = sum(stored[n][i].nbytes for n, i in fetched if n == layer.weight)
-    input_bytes = sum(stored[n][i].nbytes for n, i in fetched if n != layer.weight)
-    stats = tuple(s for s in (read.stats, written.stats) if s is not None)
+
+    sizes = [(n, sum(piece.nbytes for piece in stored[n][i])) for n, i in fetched]
+    output = stored[layer.output] if layer.output else []
+    stats = tuple(tuple(t.stats for t in side if t.stats is not None) for side in sides)
     run = LayerRun(
         layer=layer,
         tiling=tiling,
@@ -143,17 +157,26 @@ def run_layer(
         compute_cycles=sum(w.compute for w in work),
         read_cycles=sum(w.read for w in work),
         write_cycles=sum(w.write for w in work),
-        slot_cycles=read.slots,
-        weight_bytes=weight_bytes,
-        input_bytes=input_bytes,
-        output_bytes=sum(s.nbytes for s in stored[layer.output]) if layer.output else 0,
-        moved_read_bytes=read.moved,
-        moved_write_bytes=written.moved,
+        slot_cycles=sum(read.slots for read, _ in sides),
+        weight_bytes=sum(size for n, size in sizes if n == layer.weight),
+        input_bytes=sum(size for n, size in sizes if n != layer.weight),
+        output_bytes=sum(piece.nbytes for tile in output for piece in tile),
+        moved_read_bytes=sum(read.moved for read, _ in sides),
+        moved_write_bytes=sum(written.moved for _, written in sides),
         stats=stats,
         energy=_energy(machine, times.cycles, stats),
     )
     _check(run, machine.port)
     return run
+
+
+def _transfer(
+    layer: Layer, machine: Machine, fetched: Sequence[tuple[str, int]], stored: Mapping[str, Sequence[Stored]]
+) -> tuple["_Read", Transfer]:
+    """What one port reads and writes of a layer."""
+    places = _places(layer, stored, max(machine.port.unit, machine.port.axi_bytes))
+    read = _read(machine, [(stored[n][i], places[n][i]) for n, i in fetched])
+    return read, machine.port.write(places[layer.output] if layer.output else [])
 
 
 def _places(layer: Layer, stored: Mapping[str, Sequence[Stored]], unit: int) -> dict[str, list[Extent]]:
@@ -216,18 +239,21 @@ def _share(total: int, k: int, parts: int) -> int:
     return total * (k + 1) // parts - total * k // parts
 
 
-def _energy(machine: Machine, cycles: int, stats: Sequence[DramStats]) -> Energy | None:
+def _energy(machine: Machine, cycles: int, stats: Sequence[Sequence[DramStats]]) -> Energy | None:
+    """Of all memories over a layer's time; None without currents."""
     dram = machine.port.dram
     if dram is None or dram.power is None:
         return None
-    return energy_over(dram, stats, cycles * machine.port.clock_ps / Fraction(10**12))
+    seconds = cycles * machine.port.clock_ps / Fraction(10**12)
+    each = [asdict(energy_over(dram, own, seconds)) for own in stats]
+    return Energy(**{name: sum(e[name] for e in each) for name in each[0]})
 
 
 def _check(run: LayerRun, port: Port) -> None:
     """Every law that ties a layer's figures together."""
     moved = run.moved_bytes
     if port.dram is not None:
-        commands = sum(s.read_commands + s.write_commands for s in run.stats)
+        commands = sum(s.read_commands + s.write_commands for own in run.stats for s in own)
         if moved != commands * port.dram.burst_bytes:
             raise ConservationError(
                 f"conservation law broken: layer {run.layer.name}: bytes moved = the DRAM's bursts"

@@ -45,7 +45,7 @@ def network(weights=64_000, inputs=6400, outputs=3200):
 
 def plain(workload, tiles):
     return {
-        n: [Stored(len(piece)) for piece in np.array_split(np.zeros(o.nbytes), tiles[n])]
+        n: [[Stored(len(piece))] for piece in np.array_split(np.zeros(o.nbytes), tiles[n])]
         for n, o in workload.operands.items()
     }
 
@@ -55,7 +55,7 @@ def coded(workload, tiles, codec, p):
     for seed, (name, operand) in enumerate(workload.operands.items()):
         pieces = np.array_split(values(operand.nbytes, seed=seed), tiles[name])
         streams = [encoded(piece, codec) for piece in pieces]
-        stored[name] = [Stored(len(s), plan(s, p)) for s in streams]
+        stored[name] = [[Stored(len(s), plan(s, p))] for s in streams]
     return stored
 
 
@@ -166,14 +166,17 @@ def test_reading_is_the_decoders_time_and_bytes_are_those_of_the_streams(codec):
     workload = network()
     stored = coded(workload, dict.fromkeys(workload.operands, 1), codec, m.decoder)
     run = run_layer(LAYER, m.tilings(workload)["fc"], m, stored)
-    extents = place([stored[n][0].nbytes for n in "wxy"], 64)
+    extents = place([stored[n][0][0].nbytes for n in "wxy"], 64)
     with m.port.open() as memory:
         alone = simulate(
-            [stored[n][0].plan for n in "wx"], m.decoder, memory, addresses=[e.address for e in extents[:2]]
+            [stored[n][0][0].plan for n in "wx"],
+            m.decoder,
+            memory,
+            addresses=[e.address for e in extents[:2]],
         )
     assert run.read_cycles == alone.cycles + 1
     assert run.slot_cycles == alone.counters["slot"]
-    assert run.tensor_bytes == sum(stored[n][0].nbytes for n in "wxy")
+    assert run.tensor_bytes == sum(stored[n][0][0].nbytes for n in "wxy")
     assert 0 <= run.moved_bytes - run.tensor_bytes < 3 * 64
 
 
@@ -208,11 +211,39 @@ def test_tensors_are_stored_in_the_tiles_of_whoever_needs_most():
         run_layer(LAYER, tilings["fc"], m, plain(workload, dict.fromkeys(tiles, 1)))
 
 
+@pytest.mark.parametrize("codec", [None, "atalanta"])
+def test_two_decoders_halve_the_time_and_double_nothing_else(codec):
+    one, p = machine(DDR4), machine().decoder
+    two = replace(one, ports=2)
+    workload = network()
+    tiling = one.tilings(workload)["fc"]
+
+    def halves(name, n):
+        if codec is None:
+            return [Stored(n // 2), Stored(n // 2)]
+        streams = [encoded(piece, codec) for piece in np.array_split(values(n, seed=ord(name)), 2)]
+        return [Stored(len(s), plan(s, p)) for s in streams]
+
+    pieces = {name: halves(name, o.nbytes) for name, o in workload.operands.items()}
+    both = run_layer(LAYER, tiling, two, {name: [each] for name, each in pieces.items()})
+    alone = [
+        run_layer(LAYER, tiling, one, {name: [[each[i]]] for name, each in pieces.items()}) for i in range(2)
+    ]
+    assert both.read_cycles == max(run.read_cycles for run in alone)
+    assert both.write_cycles == max(run.write_cycles for run in alone)
+    for name in ("weight_bytes", "input_bytes", "output_bytes", "moved_read_bytes", "slot_cycles"):
+        assert getattr(both, name) == sum(getattr(run, name) for run in alone), name
+    assert both.energy.read_j == pytest.approx(sum(run.energy.read_j for run in alone))
+    idle = energy_over(DDR4, [], both.cycles * CLOCK_PS / 10**12)
+    assert both.energy.total_j > 2 * idle.total_j
+    assert two.peak_bytes_per_cycle == 2 * one.peak_bytes_per_cycle
+
+
 def test_half_compressed_layers_are_refused():
     m = machine()
     workload = network()
     stored = coded(workload, dict.fromkeys(workload.operands, 1), "raw", m.decoder)
-    stored["x"] = [Stored(6400)]
+    stored["x"] = [[Stored(6400)]]
     with pytest.raises(InputError, match="all compressed or all plain"):
         run_layer(LAYER, m.tilings(workload)["fc"], m, stored)
 
@@ -220,6 +251,8 @@ def test_half_compressed_layers_are_refused():
 def test_a_port_of_another_width_or_clock_is_refused():
     with pytest.raises(ParameterError, match="axi_bytes of the port must be the decoder's, not 32"):
         Machine(Accelerator(clock_mhz=800), DecoderParams(), port(axi_bytes=32))
+    with pytest.raises(ParameterError, match="ports must be from 1 to 64, not 0"):
+        replace(machine(), ports=0)
     with pytest.raises(ParameterError, match="clock_ps of the port must be that of 500 MHz"):
         Machine(Accelerator(clock_mhz=500), DecoderParams(), port())
 

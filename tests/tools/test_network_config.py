@@ -1,5 +1,7 @@
 """Configurations: what is legal, what is refused and how the message helps."""
 
+from fractions import Fraction
+
 import pytest
 
 from atalanta.golden.errors import ParameterError
@@ -24,6 +26,17 @@ def test_what_is_not_given_comes_from_the_preset_and_the_rest_are_defaults():
     assert machine.accelerator.overlap_tiles == Accelerator().overlap_tiles
     assert machine.decoder.lanes == 32
     assert machine.port.dram == preset("ddr4-3200", bus_width=32)
+
+
+def test_decoders_share_the_memory():
+    machine = resolve({"preset": "server"}, "x").machine()
+    assert machine.ports == 8
+    assert machine.port.dram.channels * 8 == preset("hbm2-2000").channels
+    ideal = resolve(
+        {"decoders": 4, "memory": {"preset": "ideal", "bytes_per_cycle": 6.0}, "preset": "none"}, "x"
+    )
+    assert ideal.machine().port.bytes_per_cycle == Fraction(3, 2)
+    assert ideal.machine().peak_bytes_per_cycle == 6
 
 
 def test_a_resolved_configuration_reads_back_as_itself(tmp_path):
@@ -54,7 +67,7 @@ def test_a_resolved_configuration_reads_back_as_itself(tmp_path):
         ({"coding": {"zzz": 1}}, "c.yaml: coding.zzz is not known; legal here: fit_lanes"),
         (
             {"preset": "egde"},
-            "c.yaml: preset must be one of edge, embedded, mobile, none, not 'egde'; did you mean edge?",
+            "c.yaml: preset must be one of edge, embedded, mobile, server, none, not 'egde'; did you mean edge?",
         ),
         ({"accelerator": {"macs_per_cycle": "3"}}, "macs_per_cycle: Input should be a valid integer"),
         ({"accelerator": {"macs_per_cycle": 3.5}}, "macs_per_cycle: Input should be a valid integer"),
@@ -81,6 +94,7 @@ def test_what_is_wrong_is_named_with_what_would_be_right(data, message):
         ({"decoder": {"lanes": 12}}, "lanes must be"),
         ({"accelerator": {"buffer_bytes": 0}}, "buffer_bytes must be at least 1"),
         ({"memory": {"preset": "ideal", "latency_cycles": 0}}, "latency of"),
+        ({"decoders": 2}, "decoders must be a divisor of the memory's 1 channels, not 2"),
         ({"memory": {"bytes_per_cycle": 4.0}}, "bytes_per_cycle must be left out with a DRAM"),
         ({"memory": {"dram": {"bus_width": 24}}}, "bus_width must be a power of two"),
         ({"memory": {"dram": {"mapping": "rocobank"}}}, "mapping must be the six fields"),

@@ -144,6 +144,6 @@ def _table(rows: Sequence[dict[str, Any]], title: str) -> Table:
             f"{row['decoder_share_of_cycles']:.1%}",
             f"{row['speedup_over_none']:.3f}",
             "-" if faster is None else f"{faster:.3f}",
-            "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({-saved:+.1%})",
+            "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({0 - saved:+.1%})",
         )
     return table

@@ -19,7 +19,7 @@ def roofline(rows: Sequence[Row], machine: Machine) -> bytes:
     plt = pyplot()
     hertz = machine.accelerator.clock_mhz * 1e6
     peak_macs = machine.accelerator.macs_per_cycle * hertz
-    peak_bytes = machine.port.peak_bytes_per_cycle * hertz
+    peak_bytes = machine.peak_bytes_per_cycle * hertz
     layers = [r for r in rows if r["layer"] != TOTAL and r["macs"]]
     figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
     xs = [r["macs_per_byte"] for r in layers] or [1.0]

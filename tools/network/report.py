@@ -73,7 +73,7 @@ def _derived(row: Row, machine: Machine) -> Row:
     """What follows from a row's own figures."""
     seconds = row["cycles"] * float(machine.port.clock_ps) * 1e-12
     moved = row["moved_read_bytes"] + row["moved_write_bytes"]
-    peak = machine.port.peak_bytes_per_cycle
+    peak = machine.peak_bytes_per_cycle
     cycles = max(row["cycles"], 1)
     return {
         "time_s": seconds,
@@ -81,7 +81,7 @@ def _derived(row: Row, machine: Machine) -> Row:
         "bandwidth_bytes_per_s": moved / seconds if seconds else 0.0,
         "bandwidth_share_of_peak": moved / (cycles * peak),
         "multiplier_share_of_cycles": row["compute_bound_cycles"] / cycles,
-        "decoder_share_of_cycles": row["decoder_slot_cycles"] / cycles,
+        "decoder_share_of_cycles": row["decoder_slot_cycles"] / (machine.ports * cycles),
         "macs_per_byte": row["macs"] / moved if moved else 0.0,
         "macs_per_cycle": row["macs"] / cycles,
         "bound": "compute" if 2 * row["compute_bound_cycles"] > row["cycles"] else "memory",

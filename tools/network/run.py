@@ -34,9 +34,9 @@ def _options(codec: str, config: Config) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in known}
 
 
-def _store(rows: Array, tiles: int, codec: str, config: Config, machine: Machine) -> list[Stored]:
-    """An operand's tiles, each a tensor of its own. Raises RoundTripError."""
-    pieces = np.array_split(rows, tiles)
+def _store(rows: Array, codec: str, config: Config, machine: Machine) -> list[Stored]:
+    """One tile, cut into a piece for each port, each a tensor of its own. Raises RoundTripError."""
+    pieces = np.array_split(rows.reshape(-1), machine.ports)
     if codec == NONE:
         return [Stored(piece.nbytes) for piece in pieces]
     stored = []
@@ -68,9 +68,9 @@ def run_network(
     tiles = tiles_of(workload, tilings)
     codecs = [NONE, *(c for c in config.codecs if c != NONE)]
 
-    def store(name: str) -> dict[str, list[Stored]]:
-        rows = source.rows[name]()
-        made = {codec: _store(rows, tiles[name], codec, config, machine) for codec in codecs}
+    def store(name: str) -> dict[str, list[list[Stored]]]:
+        cut = np.array_split(source.rows[name](), tiles[name])
+        made = {codec: [_store(tile, codec, config, machine) for tile in cut] for codec in codecs}
         tick()
         return made
 
@@ -80,14 +80,14 @@ def run_network(
         for codec in codecs:
             stored = {name: made[codec] for name, made in found.items()}
 
-            def one(number: int, stored: dict[str, list[Stored]] = stored) -> LayerRun:
+            def one(number: int, stored: dict[str, list[list[Stored]]] = stored) -> LayerRun:
                 layer = workload.layers[number]
                 run = run_layer(layer, tilings[layer.name], machine, stored)
                 tick()
                 return run
 
             layers = list(pool.map(one, range(len(workload.layers))))
-            sizes = {name: sum(s.nbytes for s in each) for name, each in stored.items()}
+            sizes = {name: sum(s.nbytes for tile in each for s in tile) for name, each in stored.items()}
             runs.append(NetworkRun(codec, layers, sizes))
     return runs
 

@@ -4,13 +4,14 @@ Sections that describe hardware are made from the frozen parameter objects of go
 fields, types and defaults are written down once.
 """
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.errors import require
 from atalanta.sim.accelerator import Accelerator
 from atalanta.sim.dram import DramConfig
 from atalanta.sim.dram_presets import PRESETS, preset
@@ -136,12 +137,16 @@ class NetworkSection(Section):
 
 
 class Config(Section):
-    """All that decides about a result."""
+    """All that decides about a result.
+
+    decoders: side by side, each with an equal share of the memory's channels, or of an ideal memory's rate.
+    """
 
     network: NetworkSection = NetworkSection()
     codecs: list[Literal[CODECS]] = list(CODECS)  # type: ignore[valid-type]
     accelerator: AcceleratorSection = AcceleratorSection()
     decoder: DecoderSection = DecoderSection()
+    decoders: int = Field(default=1, ge=1, le=64)
     coding: CodingSection = CodingSection()
     memory: MemorySection = MemorySection()
     epoch_cycles: int | None = Field(default=None, ge=1)
@@ -155,15 +160,20 @@ class Config(Section):
         clock_ps = Fraction(1_000_000) / Fraction(accelerator.clock_mhz).limit_denominator(1000)
         changes = {k: v for k, v in memory.dram.model_dump().items() if v is not None}
         rate = memory.bytes_per_cycle
+        dram = None if memory.preset == IDEAL else preset(memory.preset, **changes)
+        if dram is not None:
+            legal = f"a divisor of the memory's {dram.channels} channels"
+            require(dram.channels % self.decoders == 0, "decoders", legal, self.decoders)
+            dram = replace(dram, channels=dram.channels // self.decoders)
         port = Port(
-            dram=None if memory.preset == IDEAL else preset(memory.preset, **changes),
+            dram=dram,
             latency=memory.latency_cycles,
             clock_ps=clock_ps,
             axi_bytes=decoder.axi_bytes,
-            bytes_per_cycle=None if rate is None else Fraction(rate).limit_denominator(1000),
+            bytes_per_cycle=None if rate is None else Fraction(rate).limit_denominator(1000) / self.decoders,
             outstanding=memory.outstanding,
         )
-        return Machine(accelerator, decoder, port)
+        return Machine(accelerator, decoder, port, self.decoders)
 
 
 class SweepConfig(Section):
