@@ -72,11 +72,14 @@ def _definitions(p: DecoderParams) -> list[str]:
 def build(p: DecoderParams, *, jobs: int = 2) -> Path:
     """The shared library of a decoder, built if it is not in the cache.
 
+    Modules are not inlined: equal lanes then share their code, which halves the time of compilation
+    for 16 lanes, and runs as fast; nor does -O2 run faster than -O1.
+
     Raises BuildError if a tool is missing or fails.
     """
     verilog = verilog_of("core", p, "core")
     program = verilator()
-    flags = ["-O2", "-fPIC", "-std=c++17", *_definitions(p)]
+    flags = ["-O1", "-fPIC", "-std=c++17", *_definitions(p)]
     key = hashlib.sha256(
         "\0".join([verilog, HARNESS.read_text(), str(program), *flags]).encode()
     ).hexdigest()[:24]
@@ -89,7 +92,7 @@ def build(p: DecoderParams, *, jobs: int = 2) -> Path:
         source.write_text(verilog)
         command = [
             str(program), "--cc", "--exe", "--build", "-j", str(jobs), "-O3", "--x-assign", "fast",
-            "--x-initial", "fast", "--noassert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+            "--x-initial", "fast", "--noassert", "-fno-inline", "-Wno-fatal", "-Wno-lint", "-Wno-style",
             "--top-module", "core", "--Mdir", f"{folder}/obj", "-o", "model.so",
             "-CFLAGS", " ".join(flags), "-LDFLAGS", "-shared",
             "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include",
