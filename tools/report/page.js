@@ -171,7 +171,8 @@ function layer(t) {
   const runs = Object.entries(t.cycles);
   if (runs.length) {
     chart("layer-cycles", `${t.key}: cycles by cause`, CAUSES.map((cause, i) => ({ type: "bar", name: cause,
-      orientation: "h", y: runs.map(([codec, run]) => `${codec}, ${microjoule(run)} uJ`),
+      orientation: "h", y: runs.map(([codec, run]) =>
+        (run.energy_j === null ? codec : `${codec}, ${microjoule(run)} uJ`)),
       x: runs.map(([, run]) => run.counters[cause] ?? 0), marker: { color: PALETTE[i % PALETTE.length] } })),
     { barmode: "stack", height: 260 });
   }
