@@ -30,7 +30,7 @@ def find(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command that `words` name and what is left of them."""
     found: click.Command = main
     context = click.Context(main)
-    while isinstance(found, click.Group):
+    while isinstance(found, click.Group) and words:
         name = words.pop(0)
         inner = found.get_command(context, name)
         assert inner is not None, f"no command {name}"
