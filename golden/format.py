@@ -63,10 +63,15 @@ class Record:
         """Bits of the whole record."""
         return sum(f.width for f in self.fields)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes of the whole record; the width of every record is a whole number of bytes."""
         return self.width // 8
+
+    @cached_property
+    def _places(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, width and lowest bit of each field."""
+        return tuple((f.name, f.width, self.offsets[f.name]) for f in self.fields)
 
     @cached_property
     def offsets(self) -> dict[str, int]:
@@ -79,15 +84,14 @@ class Record:
 
     def pack(self, values: Mapping[str, int]) -> bytes:
         """Bytes of the record; a missing value is 0, an unknown or oversized one a ValueError."""
-        unknown = set(values) - set(self.offsets)
-        if unknown:
-            raise ValueError(f"{self.name} has no field {sorted(unknown)}")
+        if not values.keys() <= self.offsets.keys():
+            raise ValueError(f"{self.name} has no field {sorted(values.keys() - self.offsets.keys())}")
         word = 0
-        for field in self.fields:
-            value = values.get(field.name, 0)
-            if not 0 <= value < 1 << field.width:
-                raise ValueError(f"{self.name}.{field.name}: {value} needs over {field.width} bits")
-            word |= value << self.offsets[field.name]
+        for name, width, offset in self._places:
+            value = values.get(name, 0)
+            if value >> width:  # of negative ones, too
+                raise ValueError(f"{self.name}.{name}: {value} needs over {width} bits")
+            word |= value << offset
         return word.to_bytes(self.nbytes, "little")
 
     def unpack(self, data: bytes) -> dict[str, int]:
@@ -95,7 +99,7 @@ class Record:
         if len(data) != self.nbytes:
             raise ValueError(f"{self.name} takes {self.nbytes} bytes, not {len(data)}")
         word = int.from_bytes(data, "little")
-        return {f.name: word >> self.offsets[f.name] & ((1 << f.width) - 1) for f in self.fields}
+        return {name: word >> offset & ((1 << width) - 1) for name, width, offset in self._places}
 
 
 RESERVED = "Reserved; 0."
@@ -180,7 +184,9 @@ ARCHIVE_HEAD = Record(
         Field("magic", 32, 'The letters "ATLN".'),
         Field("version", 32, f"Version of this format: {VERSION}."),
         Field("directory_offset", 64, "Byte at which the directory starts; it ends the file."),
-        Field("directory_bytes", 32, "Bytes of the directory: JSON text, compressed as zlib does (RFC 1950)."),
+        Field(
+            "directory_bytes", 32, "Bytes of the directory: JSON text, compressed as zlib does (RFC 1950)."
+        ),
         Field("text_bytes", 32, "Bytes of that text, at most 2^26."),
         Field("directory_crc", 32, "CRC-32 of the directory."),
         Field("head_crc", 32, "CRC-32 of the head's bytes before this field."),

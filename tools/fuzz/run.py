@@ -1,7 +1,6 @@
 """Malformed streams by the million: worker processes under a limit on memory, watched from outside."""
 
 import multiprocessing
-import queue
 import resource
 import time
 import traceback
@@ -9,10 +8,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class _Limit:
         resource.setrlimit(resource.RLIMIT_AS, (self._base + SPARE_BYTES + claimed, self._hard))
 
 
-def _work(seed: int, numbers: range, at: "Synchronized[int]", reports: Any) -> None:
+def _work(seed: int, numbers: range, at: "Synchronized[int]", reports: "Connection") -> None:
     """Check streams one by one; `at` shows which, `reports` takes (ends, failures)."""
     warnings.simplefilter("error")
     np.seterr(all="raise")
@@ -83,77 +82,85 @@ def _work(seed: int, numbers: range, at: "Synchronized[int]", reports: Any) -> N
         try:
             ends[check(data, thorough=number % THOROUGH == 0).end] += 1
         except BaseException:  # noqa: BLE001 -- whatever it is, it is what we look for
-            reports.put((Counter(), [(number, traceback.format_exc(limit=-3))]))
+            reports.send((Counter(), [(number, traceback.format_exc(limit=-3))]))
         if sum(ends.values()) == REPORT:
-            reports.put((ends, []))
+            reports.send((ends, []))
             ends = Counter()
-    reports.put((ends, []))
-    at.value = max(numbers.stop, numbers.start)
+    reports.send((ends, []))
 
 
 class _Worker:
-    """A process that may crash or hang: then another one carries on behind the stream that did it."""
+    """A process that may crash or hang: then another one carries on behind the stream that did it.
 
-    def __init__(self, seed: int, numbers: range, reports: Any) -> None:
+    running: whether there are streams left, or reports of them.
+    """
+
+    def __init__(self, seed: int, numbers: range) -> None:
         self._seed = seed
         self._context = multiprocessing.get_context("spawn")
-        self._reports = reports
         self._start(numbers)
 
     def _start(self, numbers: range) -> None:
         self._numbers = numbers
         self._at = self._context.Value("q", NOT_YET)
         self._seen = (NOT_YET, time.monotonic() + START_SECONDS)
-        arguments = (self._seed, numbers, self._at, self._reports)
+        # A pipe and no queue: a queue has a thread in the worker, whose memory would count as well.
+        self._reports, sender = self._context.Pipe(duplex=False)
+        arguments = (self._seed, numbers, self._at, sender)
         self._process = self._context.Process(target=_work, args=arguments, daemon=True)
         self._process.start()
+        sender.close()
+        self.running = True
 
-    def watch(self) -> tuple[int, str] | None:
+    def news(self) -> tuple[Counter[str], list[tuple[int, str]]]:
+        """How streams ended since the last call, and those that break a promise."""
+        ends: Counter[str] = Counter()
+        broken: list[tuple[int, str]] = []
+        try:
+            while self._reports.poll():
+                more, wrong = self._reports.recv()
+                ends.update(more)
+                broken += wrong
+        except EOFError:
+            self._process.join()
+            self.running = False  # unless another one is started now
+        return ends, broken + self._watch()
+
+    def _watch(self) -> list[tuple[int, str]]:
         """The stream that ended the process, and how, if one has."""
         at: int = self._at.value
         if at != self._seen[0]:
             self._seen = (at, time.monotonic())
-        if self._process.is_alive() and time.monotonic() - self._seen[1] > SECONDS:
+        how = ""
+        if self._process.exitcode:
+            how = f"the process ended with {self._process.exitcode}"
+        elif self.running and time.monotonic() - self._seen[1] > SECONDS:
             self._process.kill()
             self._process.join()
-            if at == NOT_YET:
-                raise WorkerError("a worker does not start")
-            return self._go_on(at, f"still at it after {SECONDS:g} s")
-        code = self._process.exitcode
-        if code and self.running:
-            if at == NOT_YET:
-                raise WorkerError(f"a worker ended with {code} before its first stream")
-            return self._go_on(at, f"the process ended with {code}")
-        return None
-
-    def _go_on(self, at: int, how: str) -> tuple[int, str]:
+            how = f"still at it after {SECONDS:g} s"
+        if not how:
+            return []
+        if at == NOT_YET:
+            raise WorkerError(f"before a worker's first stream: {how}")
         self._start(range(at + self._numbers.step, self._numbers.stop, self._numbers.step))
-        return at, how
-
-    @property
-    def running(self) -> bool:
-        """Whether there are streams left."""
-        at: int = self._at.value
-        return self._process.exitcode is None or at < self._numbers.stop
+        return [(at, how)]
 
 
 def fuzz(
     seed: int, streams: int, jobs: int, advance: Callable[[int], None]
 ) -> tuple[Counter[str], list[tuple[int, str]]]:
-    """How the streams 0 .. streams-1 ended, and those that break a promise. advance(n): n more are done."""
-    reports: Any = multiprocessing.get_context("spawn").Queue()
-    workers = [_Worker(seed, range(job, streams, jobs), reports) for job in range(jobs)]
+    """How the streams 0 .. streams-1 ended, and those that break a promise. advance(n): n more are done.
+
+    Raises WorkerError if streams cannot be checked at all.
+    """
+    workers = [_Worker(seed, range(job, streams, jobs)) for job in range(jobs)]
     ends: Counter[str] = Counter()
-    failures: list[tuple[int, str]] = []
-    while True:
-        running = any(worker.running for worker in workers)
-        try:
-            more, wrong = reports.get(timeout=0.2)
-        except queue.Empty:
-            if not running:
-                return ends, sorted(failures)
-        else:
+    broken: list[tuple[int, str]] = []
+    while any(worker.running for worker in workers):
+        time.sleep(0.1)
+        for worker in workers:
+            more, wrong = worker.news()
             ends.update(more)
-            failures += wrong
+            broken += wrong
             advance(sum(more.values()) + len(wrong))
-        failures += [found for worker in workers if (found := worker.watch())]
+    return ends, sorted(broken)

@@ -1,0 +1,337 @@
+"""Entropy coders side by side: this project's, and packages a user could take instead.
+
+Every coder gets one array and must give it back from bytes alone: what is counted are all the bytes that it
+needs for that, tables and models included. Coders that do not keep dtype and shape are charged for them.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+import numpy as np
+
+from atalanta.golden import container, header, native
+from atalanta.golden.params import AtalantaParams
+from atalanta.golden.search import search
+from atalanta.golden.values import Array, Codes, Mapping, from_codes, to_codes
+
+
+def _kept_shape(array: Array) -> int:
+    """Bytes that dtype and shape take at least."""
+    return 1 + len(header.pack_shape(array.shape))
+
+
+def _codes(array: Array) -> Codes:
+    return to_codes(array, 8 * array.itemsize, array.dtype.kind == "i", Mapping.OFFSET_BINARY)
+
+
+def _values(codes: Codes, like: Array) -> Array:
+    bits, signed = 8 * like.itemsize, like.dtype.kind == "i"
+    return from_codes(codes, bits, signed, like.itemsize == 2, Mapping.OFFSET_BINARY).reshape(like.shape)
+
+
+class Coder(ABC):
+    """One way to code an array.
+
+    name: in tables. package: the distribution it comes from, empty for this project and Python's own.
+    whole: `encode` starts from the array, as a user would; otherwise models are prepared and not timed.
+    """
+
+    name: ClassVar[str]
+    package: ClassVar[str] = ""
+    module: ClassVar[str] = ""
+    whole: ClassVar[bool] = True
+
+    @classmethod
+    def missing(cls) -> bool:
+        """Whether the package is not installed."""
+        return bool(cls.module) and find_spec(cls.module.split(".")[0]) is None
+
+    @classmethod
+    def version(cls) -> str:
+        """Of the package."""
+        try:
+            return version(cls.package) if cls.package else ""
+        except PackageNotFoundError:
+            return ""
+
+    def takes(self, kind: str, array: Array) -> bool:
+        """Whether the coder is made for such arrays."""
+        return True
+
+    def prepare(self, array: Array) -> Any:
+        """The array in the form that `encode` takes; not timed."""
+        return array
+
+    @abstractmethod
+    def encode(self, prepared: Any) -> Any:
+        """Code it."""
+
+    @abstractmethod
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        """What `encode` was given, from what it returned; `prepared` says dtype and shape only."""
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        """All bytes that decoding needs."""
+        return len(coded) + _kept_shape(array)
+
+    def array(self, decoded: Any, like: Array) -> Array:
+        """The decoded array; not timed."""
+        result: Array = decoded
+        return result
+
+
+class Atalanta(Coder):
+    """This project's codec, as `atalanta.encode` and `atalanta.decode` run it on one thread."""
+
+    name = "atalanta, 16 lanes"
+    options: ClassVar[dict[str, Any]] = {"codec": "atalanta", "lanes": 16}
+
+    def encode(self, prepared: Any) -> Any:
+        return container.encode(prepared, threads=1, **self.options)
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        return container.decode(coded, threads=1)
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        return len(coded)
+
+
+class OneLane(Atalanta):
+    """The same with a single lane: the least overhead, and the least speed."""
+
+    name = "atalanta, 1 lane"
+    options: ClassVar[dict[str, Any]] = {"codec": "atalanta", "lanes": 1}
+
+
+class ShapeShifter(Atalanta):
+    """This project's ShapeShifter."""
+
+    name = "shapeshifter"
+    options: ClassVar[dict[str, Any]] = {"codec": "shapeshifter"}
+
+
+class AtalantaCoding(Coder):
+    """The compiled kernels alone, table given: no search, no header, no checksum."""
+
+    name = "atalanta, coding only"
+    whole = False
+
+    def prepare(self, array: Array) -> Any:
+        codes = _codes(array)
+        bits = 8 * array.itemsize
+        table = search(native.histogram(codes, bits)).table
+        return codes, table, AtalantaParams(bits=bits, rows=table.rows)
+
+    def encode(self, prepared: Any) -> Any:
+        codes, table, p = prepared
+        encoder = native.AtalantaEncoder(codes, table, p)
+        return encoder.write(), encoder.lane_bytes
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        codes, table, p = prepared
+        payload, lane_bytes = coded
+        return native.atalanta_decode(payload, lane_bytes, codes.size, table, p)
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        return len(coded[0])
+
+    def array(self, decoded: Any, like: Array) -> Array:
+        return _values(decoded, like)
+
+
+class Zstd(Coder):
+    """Zstandard."""
+
+    package, module = "zstandard", "zstandard"
+    level: ClassVar[int]
+
+    def encode(self, prepared: Any) -> Any:
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=self.level).compress(prepared.data)
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        import zstandard
+
+        data = zstandard.ZstdDecompressor().decompress(coded)
+        return np.frombuffer(data, prepared.dtype).reshape(prepared.shape)
+
+
+class Zstd3(Zstd):
+    """Its default."""
+
+    name, level = "zstd -3", 3
+
+
+class Zstd19(Zstd):
+    """Its highest common level."""
+
+    name, level = "zstd -19", 19
+
+
+class Zlib(Coder):
+    """Deflate at its default level."""
+
+    name = "zlib -6"
+    strategy: ClassVar[int] = zlib.Z_DEFAULT_STRATEGY
+
+    def encode(self, prepared: Any) -> Any:
+        coder = zlib.compressobj(6, strategy=self.strategy)
+        return coder.compress(prepared.data) + coder.flush()
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        return np.frombuffer(zlib.decompress(coded), prepared.dtype).reshape(prepared.shape)
+
+
+class Huffman(Zlib):
+    """Deflate's Huffman codes without its matches: tables chosen anew for every 16 thousand values."""
+
+    name = "Huffman (zlib)"
+    strategy: ClassVar[int] = zlib.Z_HUFFMAN_ONLY
+
+
+class _Constriction(Coder):
+    """A coder of constriction's, with a model of 16-bit frequencies: what those take is counted."""
+
+    package, module = "constriction", "constriction"
+
+    def encode(self, prepared: Any) -> Any:
+        codes = _codes(prepared)
+        seen = np.bincount(codes, minlength=1 << 8 * codes.itemsize)
+        frequencies = -(-seen * 0xFFFF // max(int(seen.max()), 1))
+        return self._code(codes.astype(np.int32), self._model(frequencies)), frequencies
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        words, frequencies = coded
+        symbols = self._decode(words, self._model(frequencies), prepared.size)
+        return _values(symbols.astype(f"u{prepared.itemsize}"), prepared)
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        words, frequencies = coded
+        seen = int(np.count_nonzero(frequencies))
+        return 4 * len(words) + len(frequencies) // 8 + 2 * seen + 4 + _kept_shape(array)
+
+    def _model(self, frequencies: Any) -> Any:
+        import constriction
+
+        shares = frequencies / frequencies.sum()
+        return constriction.stream.model.Categorical(shares, perfect=False)
+
+    @abstractmethod
+    def _code(self, symbols: Any, model: Any) -> Any: ...
+
+    @abstractmethod
+    def _decode(self, words: Any, model: Any, count: int) -> Any: ...
+
+
+class Range(_Constriction):
+    """Its range coder."""
+
+    name = "range coder (constriction)"
+
+    def _code(self, symbols: Any, model: Any) -> Any:
+        import constriction
+
+        encoder = constriction.stream.queue.RangeEncoder()
+        encoder.encode(symbols, model)
+        return encoder.get_compressed()
+
+    def _decode(self, words: Any, model: Any, count: int) -> Any:
+        import constriction
+
+        return constriction.stream.queue.RangeDecoder(words).decode(model, count)
+
+
+class Ans(_Constriction):
+    """Its asymmetric numeral system."""
+
+    name = "ANS (constriction)"
+
+    def _code(self, symbols: Any, model: Any) -> Any:
+        import constriction
+
+        coder = constriction.stream.stack.AnsCoder()
+        coder.encode_reverse(symbols, model)
+        return coder.get_compressed()
+
+    def _decode(self, words: Any, model: Any, count: int) -> Any:
+        import constriction
+
+        return constriction.stream.stack.AnsCoder(words).decode(model, count)
+
+
+class RangeCoding(Range):
+    """The range coder alone, symbols and model given."""
+
+    name = "range coder (constriction), coding only"
+    whole = False
+
+    def prepare(self, array: Array) -> Any:
+        codes = _codes(array)
+        frequencies = np.bincount(codes, minlength=1 << 8 * codes.itemsize)
+        return codes.astype(np.int32), self._model(frequencies)
+
+    def encode(self, prepared: Any) -> Any:
+        return self._code(*prepared)
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        symbols, model = prepared
+        return self._decode(coded, model, symbols.size)
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        return 4 * len(coded)
+
+    def array(self, decoded: Any, like: Array) -> Array:
+        return _values(decoded.astype(f"u{like.itemsize}"), like)
+
+
+class Mlw(Coder):
+    """Arm's compressor of weights for the Ethos-U, as its compiler Vela has it; from and to Python lists."""
+
+    name = "mlw_codec (ethos-u-vela)"
+    package, module = "ethos-u-vela", "ethosu"
+
+    def takes(self, kind: str, array: Array) -> bool:
+        return kind == "weight" and array.dtype == np.int8
+
+    def prepare(self, array: Array) -> Any:
+        return array.reshape(-1).tolist()
+
+    def encode(self, prepared: Any) -> Any:
+        from ethosu import mlw_codec
+
+        return mlw_codec.encode(prepared)
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        from ethosu import mlw_codec
+
+        return mlw_codec.decode(coded)
+
+    def array(self, decoded: Any, like: Array) -> Array:
+        # Streams end on 16 bytes, and what fills them up decodes to more zeros.
+        return np.array(decoded[: like.size], like.dtype).reshape(like.shape)
+
+
+class Memcpy(Coder):
+    """A copy in memory: nothing is faster."""
+
+    name = "memcpy"
+
+    def encode(self, prepared: Any) -> Any:
+        return prepared.copy()
+
+    def decode(self, coded: Any, prepared: Any) -> Any:
+        return coded.copy()
+
+    def nbytes(self, coded: Any, array: Array) -> int:
+        return array.nbytes
+
+
+CODERS: tuple[type[Coder], ...] = (
+    Atalanta, OneLane, ShapeShifter, Zstd3, Zstd19, Zlib, Huffman, Range, Ans, Mlw, Memcpy,
+    AtalantaCoding, RangeCoding,
+)  # fmt: skip
+"""All coders, this project's first."""
