@@ -57,6 +57,18 @@ def test_files(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "codecs.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_tensors_too_small_to_compress(tmp_path: Path) -> None:
+    """Figures and report are drawn all the same, and a single value takes a whole header."""
+    path = write(
+        tmp_path / "odd.npz", weights_000=np.array(5, np.int8), activations_000=np.zeros(7, np.uint8)
+    )
+    found = document(tmp_path, str(path), "--html")
+    assert (
+        found["networks"][0]["totals"]["weight"]["lines"]["shapeshifter"]["ratio"] == 32 + 1 + 1
+    )  # its shape, too
+    assert (tmp_path / "out" / "report.html").stat().st_size > 1_000_000
+
+
 def test_published_networks_have_figure_3_and_table_4(tmp_path: Path) -> None:
     result = run(tmp_path, str(write(tmp_path / "resnet50.npz")), "--no-figures")
     assert result.exit_code == 0, result.output

@@ -102,7 +102,9 @@ def _sizes(document: dict[str, Any]) -> Table:
         table.add_row(line["title"], *cells, style=style)
     table.add_section()
     table.add_row("values", *(f"{n['totals'][kind]['values']:,}" for n, kind in columns))
-    table.add_row("images coded, tables from others", *(_images(n, kind) for n, kind in columns))
+    images = [_images(n, kind) for n, kind in columns]
+    if any(images):
+        table.add_row("images coded, tables from others", *images)
     return table
 
 

@@ -109,7 +109,7 @@ def cut(info: TensorInfo, array: Array, profile_images: int | None = None) -> Pi
     profile_images: how many images, from the first on, tables are profiled on; the rest is coded. None
         means half. At least one image is always coded; where there is no other, tables are its own.
     """
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order="C")  # which leaves a scalar one
     if info.kind == "weight" or array.ndim < 2:
         return Pieces(info, (array,), None, 0 if info.kind == "weight" else 1)
     images = len(array)
