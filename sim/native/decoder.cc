@@ -44,28 +44,21 @@ void append(std::vector<Interval>& list, i64 from, i64 to) {
   if (from <= to) list.push_back({from, to});
 }
 
-// A queue of cycles in one block of memory, which grows when it is full.
-class Queue {
+// The last cycles of something counted, by number; how many back anybody asks is known beforehand.
+class History {
  public:
-  bool empty() const { return head_ == tail_; }
-  i64 size() const { return static_cast<i64>(tail_ - head_); }
-  i64 front() const { return ring_[head_ & mask_]; }
-  void pop() { ++head_; }
-  void push(i64 cycle) {
-    if (tail_ - head_ == ring_.size()) grow();
-    ring_[tail_++ & mask_] = cycle;
+  explicit History(i64 most) {
+    std::size_t size = 1;
+    while (static_cast<i64>(size) <= most) size *= 2;
+    ring_.resize(size);
   }
+  i64 count() const { return count_; }
+  i64 operator[](i64 number) const { return ring_[static_cast<std::size_t>(number) & (ring_.size() - 1)]; }
+  void push(i64 cycle) { ring_[static_cast<std::size_t>(count_++) & (ring_.size() - 1)] = cycle; }
 
  private:
-  void grow() {
-    std::vector<i64> larger(2 * ring_.size());
-    for (std::size_t i = head_; i != tail_; ++i) larger[i & (larger.size() - 1)] = ring_[i & mask_];
-    ring_.swap(larger);
-    mask_ = ring_.size() - 1;
-  }
-
-  std::vector<i64> ring_ = std::vector<i64>(64);
-  std::size_t mask_ = 63, head_ = 0, tail_ = 0;
+  std::vector<i64> ring_;
+  i64 count_ = 0;
 };
 
 // hw.reader.Reader and hw.gearbox.Gearbox: when each word of one beat is offered to the aligner.
@@ -80,7 +73,9 @@ class Words {
         tensors_(tensors),
         count_(count),
         narrow_(std::min(p.axi_bytes, p.beat_bytes)),
-        ratio_(std::max(p.axi_bytes, p.beat_bytes) / narrow_) {}
+        ratio_(std::max(p.axi_bytes, p.beat_bytes) / narrow_),
+        ends_(p.outstanding),
+        pops_(p.prefetch) {}
 
   i64 accepted(i64 tensor) {
     while (tensor >= static_cast<i64>(accepted_.size())) advance();
@@ -92,7 +87,7 @@ class Words {
   i64 asking() const { return static_cast<i64>(accepted_.size()) - 1; }  // the tensor whose words are asked for
   i64 bursts() const { return bursts_; }
   i64 bus_words() const { return arrived_; }
-  i64 bus_words_used() const { return used_; }
+  i64 bus_words_used() const { return pops_.count(); }
 
   // Words that the descriptor fills, and the byte of the first at which it starts.
   i64 words(i64 tensor) const {
@@ -161,16 +156,13 @@ class Words {
   void pop_bus(i64 cycle) {
     accepted_bus_ = cycle;
     pops_.push(cycle);
-    ++used_;
   }
 
   // Arrival of the next bus word at the prefetch FIFO.
   i64 arrival() {
-    while (arrivals_.empty() && !failed()) advance();
+    while (next_arrival_ == arrivals_end_ && !failed()) advance();
     if (failed()) return 0;
-    const i64 cycle = arrivals_.front();
-    arrivals_.pop();
-    return cycle;
+    return arrivals_[next_arrival_++];
   }
 
   // Either beats are taken in, as far as that cannot depend on the next burst, or that burst is asked for.
@@ -178,11 +170,19 @@ class Words {
     i64 most = 1;
     const i64 want = ask(&most);
     const bool known = want != kUnknown;
-    const i64 taken = memory_.take_beats(known ? want : kNever, known ? kBatch : std::min(most, kBatch), batch_);
-    for (i64 i = 0; i < taken; ++i) {
-      arrivals_.push(batch_[i]);
-      if (--open_.front().beats == 0) {
-        ends_.push(batch_[i]);
+    if (next_arrival_ == arrivals_end_) next_arrival_ = arrivals_end_ = 0;
+    if (arrivals_.size() < arrivals_end_ + kBatch) arrivals_.resize(2 * (arrivals_end_ + kBatch));
+    if (known) most = kBatch;
+    const i64 taken = memory_.take_beats(known ? want : kNever, std::min<i64>(most, kBatch),
+                                         arrivals_.data() + arrivals_end_);
+    arrivals_end_ += static_cast<std::size_t>(taken);
+    for (i64 left = taken; left > 0;) {
+      i64& beats = open_.front();
+      const i64 now = std::min(left, beats);
+      left -= now;
+      beats -= now;
+      if (beats == 0) {
+        ends_.push(arrivals_[arrivals_end_ - 1 - static_cast<std::size_t>(left)]);
         open_.pop_front();
       }
     }
@@ -201,7 +201,7 @@ class Words {
     handshake_ = want;
     issued_ = issue_;
     words_issued_ += burst_;
-    open_.push_back({burst_});
+    open_.push_back(burst_);
     ++bursts_;
     burst_ = 0;
   }
@@ -211,30 +211,21 @@ class Words {
   i64 ask(i64* most) {
     if (burst_ == 0 && !load()) return kUnknown;
     i64 issue = std::max(load_ + 1, handshake_);
-    if (bursts_ >= p_.outstanding) {  // `bursts` has a free place in the cycle after a burst's last beat
-      const i64 end = bursts_ - p_.outstanding;
-      while (ends_dropped_ < end && !ends_.empty()) {
-        ends_.pop();
-        ++ends_dropped_;
-      }
-      if (ends_.empty()) {
-        *most = open_.front().beats;
+    const i64 end = bursts_ - p_.outstanding;
+    if (end >= 0) {  // `bursts` has a free place in the cycle after a burst's last beat
+      if (ends_.count() <= end) {
+        *most = open_.front();
         return kUnknown;
       }
-      issue = std::max(issue, ends_.front() + 1);
+      issue = std::max(issue, ends_[end] + 1);
     }
-    const i64 pops_needed = words_issued_ + burst_ - p_.prefetch;
-    if (pops_needed > 0) {  // `free` counts a pop in the cycle after
-      while (pops_dropped_ + 1 < pops_needed && !pops_.empty()) {
-        pops_.pop();
-        ++pops_dropped_;
-      }
-      const i64 missing = pops_needed - pops_dropped_ - pops_.size();
-      if (missing > 0) {
-        *most = missing;
+    const i64 needed = words_issued_ + burst_ - p_.prefetch;
+    if (needed > 0) {  // `free` counts a pop in the cycle after
+      if (pops_.count() < needed) {
+        *most = needed - pops_.count();
         return kUnknown;
       }
-      issue = std::max(issue, pops_.front() + 1);
+      issue = std::max(issue, pops_[needed - 1] + 1);
     }
     issue_ = issue;
     const i64 want = memory_.next_ready(issue + 1, false);
@@ -269,10 +260,6 @@ class Words {
     return true;
   }
 
-  struct Burst {
-    i64 beats;
-  };
-
   const DecoderParams& p_;
   Memory& memory_;
   const DecoderTensor* tensors_;
@@ -282,14 +269,14 @@ class Words {
   i64 at_ = 0, left_ = 0;                       // registers at, left
   i64 burst_ = 0, burst_at_ = 0, load_ = -1;    // register burst, and when it was loaded
   i64 issue_ = 0, issued_ = -1, handshake_ = -1;
-  i64 words_issued_ = 0, bursts_ = 0, arrived_ = 0, used_ = 0;
+  i64 words_issued_ = 0, bursts_ = 0, arrived_ = 0;
   bool refused_ = false;
   Accept answer_ = Accept::accepted;
-  std::deque<Burst> open_;                      // asked for, not all there
-  Queue arrivals_, ends_, pops_;
-  static constexpr i64 kBatch = 64;
-  Cycle batch_[kBatch];
-  i64 ends_dropped_ = 0, pops_dropped_ = 0;
+  std::deque<i64> open_;                        // bursts asked for and not all there: beats that are not
+  History ends_, pops_;                         // when bursts ended and when bus words left the prefetch FIFO
+  static constexpr std::size_t kBatch = 64;
+  std::vector<Cycle> arrivals_;                 // of bus words, from next_arrival_ to arrivals_end_
+  std::size_t next_arrival_ = 0, arrivals_end_ = 0;
 
   i64 place_ = 0, bus_left_ = 0, accepted_bus_ = -1, popped_ = -1, next_ = kUnknown;
   bool fresh_ = true;

@@ -282,13 +282,18 @@ std::int32_t DramMemory::arrivals(const Burst& burst, std::int32_t beat, std::in
   const std::uint64_t begin = burst.address >> burst_shift_;
   const auto bytes = static_cast<std::uint64_t>(burst.beat_bytes);
   if (bytes > std::uint64_t{1} << burst_shift_) return 0;  // a beat of several requests: one at a time
-  for (std::int32_t i = 0; i < n; ++i) {
-    const std::uint64_t at = (burst.address + static_cast<std::uint64_t>(beat + i) * bytes) >> burst_shift_;
+  std::int32_t known = 0;
+  while (known < n) {
+    const std::uint64_t from = burst.address + static_cast<std::uint64_t>(beat + known) * bytes;
+    const std::uint64_t at = from >> burst_shift_;
     const Cycle done = done_[0][static_cast<std::size_t>((burst.first + static_cast<std::int64_t>(at - begin)) & mask_)];
-    if (done < 0) return i;
-    cycles[i] = done;
+    if (done < 0) break;
+    const auto beats = static_cast<std::int32_t>((((at + 1) << burst_shift_) - from) / bytes);
+    const std::int32_t end = std::min(n, known + beats);
+    std::fill(cycles + known, cycles + end, done);
+    known = end;
   }
-  return n;
+  return known;
 }
 
 Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {

@@ -67,7 +67,7 @@ def test_a_resolved_configuration_reads_back_as_itself(tmp_path):
         ({"coding": {"zzz": 1}}, "c.yaml: coding.zzz is not known; legal here: fit_lanes"),
         (
             {"preset": "egde"},
-            "c.yaml: preset must be one of edge, embedded, mobile, server, none, not 'egde'; did you mean edge?",
+            "preset must be one of edge, embedded, mobile, server, none, not 'egde'; did you mean edge?",
         ),
         ({"accelerator": {"macs_per_cycle": "3"}}, "macs_per_cycle: Input should be a valid integer"),
         ({"accelerator": {"macs_per_cycle": 3.5}}, "macs_per_cycle: Input should be a valid integer"),
