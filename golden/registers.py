@@ -190,8 +190,8 @@ REGISTERS = (
     ),
     _register(
         "length", 0x30, Access.RW,
-        "Bytes that the next descriptor may read: the stream's, or more. The decoder reads all of them.",
-        Field("length", 32, "Bytes; fewer than the stream has end in the error TRUNCATED."),
+        "Bytes of the next descriptor's stream.",
+        Field("length", 32, "Fewer than the stream has end in the error TRUNCATED, more in LENGTH."),
     ),
     _register("pending", 0x34, Access.W1C, "What has happened since it was last cleared.", *INTERRUPTS),
     _register("enable", 0x38, Access.RW, "The irq line is high while an enabled bit is pending.",

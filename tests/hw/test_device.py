@@ -215,7 +215,7 @@ def test_the_interrupt_is_a_level_with_its_latency() -> None:
     end = next(cycle for cycle, row in enumerate(seen) if row[1])
     last_write = max(cycle for cycle, row in enumerate(seen) if row[2])
     assert irq.index(1) == end + EVENT_TO_IRQ
-    assert irq[end + EVENT_TO_IRQ :].index(0) + end == last_write + WRITE_TO_EFFECT
+    assert irq.index(0, end + EVENT_TO_IRQ) == last_write + WRITE_TO_EFFECT + EVENT_TO_IRQ
 
 
 def test_an_abort_of_an_idle_device_does_nothing() -> None:
