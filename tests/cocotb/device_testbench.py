@@ -196,14 +196,15 @@ async def an_abort_in_the_middle_of_a_queue(dut: Any, at: float) -> None:
     assert bench.packets() == good(tensors)
 
 
-def outcome(driver: Driver, where: tuple[int, int]) -> ErrorCode:
-    """What a stream ends in; the device is usable afterwards."""
+def outcome(bench: Bench, driver: Driver, where: tuple[int, int]) -> ErrorCode:
+    """What a stream ends in, its interrupt seen and the error cleared. Errors must be enabled."""
     driver.acknowledge()
     try:
         decode_all(driver, [where])
     except DeviceError as error:
         while not driver.status().halted:
             pass
+        assert bench.dut.irq.value == 1
         assert driver.acknowledge() & {"error", "idle"} == {"error"}
         driver.clear()
         return error.code
@@ -224,13 +225,13 @@ async def a_bus_error_stops_with_its_code_and_an_interrupt(dut: Any) -> None:
         driver.enable("error")
         for at in (address, address + length // 2, address + length - 1):
             ram.faulty = range(at // P.axi_bytes * P.axi_bytes, at + 1)
-            assert outcome(driver, (address, length)) is ErrorCode.BUS
+            assert outcome(bench, driver, (address, length)) is ErrorCode.BUS
             ((values, bad),) = bench.packets()
             assert bad
             assert tensors[1].tobytes().startswith(values)
             assert bench.dut.irq.value == 0, "acknowledged"
             ram.faulty = range(0)
-            assert outcome(driver, (address, length)) is ErrorCode.NONE
+            assert outcome(bench, driver, (address, length)) is ErrorCode.NONE
             assert bench.packets() == good(tensors[1:2])
 
     await bench.software(program)
@@ -247,7 +248,7 @@ def golden_code(stream: bytes) -> ErrorCode:
 
 @cocotb.test()
 async def a_corrupted_stream_stops_with_goldens_code(dut: Any) -> None:
-    """Flipped bits in header, table and payload, and lengths that are too short; then a good stream."""
+    """Flipped bits in header, table and payload, lengths that do not match; then a good stream."""
     bench, tensors = Bench(dut), samples()
     streams = encoded(tensors)
     ram = bench.ram()
@@ -267,16 +268,18 @@ async def a_corrupted_stream_stops_with_goldens_code(dut: Any) -> None:
             bad[bit // 8] ^= 1 << bit % 8
             due = golden_code(bytes(bad))
             ram.write(FIRST, bytes(bad))
-            found = outcome(driver, (FIRST, len(bad)))
+            found = outcome(bench, driver, (FIRST, len(bad)))
             assert found is due, f"bit {bit}: {found.name} instead of {due.name}"
             seen.add(found)
             if number % 10 == 9:
                 bench.packets()
                 ram.write(FIRST, streams[0])
-                assert outcome(driver, (FIRST, len(bad))) is ErrorCode.NONE
+                assert outcome(bench, driver, (FIRST, len(bad))) is ErrorCode.NONE
                 assert bench.packets() == good(tensors[:1])
+        ram.write(FIRST, streams[0])
         for length in (1, 47, 48, len(streams[0]) - 1):
-            assert outcome(driver, (FIRST, length)) is ErrorCode.TRUNCATED
+            assert outcome(bench, driver, (FIRST, length)) is ErrorCode.TRUNCATED
+        assert outcome(bench, driver, (FIRST, len(streams[0]) + 1)) is ErrorCode.LENGTH
         assert len(seen) >= 5, "these streams must meet many kinds of errors"
 
     await bench.software(program)
