@@ -17,7 +17,7 @@ def check(tmp_path: Path, record_property: Callable[[str, Any], None]) -> Prove:
     """Prove what a function writes into a specification, and put it into the table."""
 
     def run(describe: Callable[[Spec], None], kind: Kind, steps: int) -> Proof:
-        spec = Spec()
+        spec = Spec(kind)
         describe(spec)
         proof = prove(spec, tmp_path, kind, steps)
         record_property(PROPERTY, asdict(proof))

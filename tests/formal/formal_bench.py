@@ -110,7 +110,8 @@ class Spec:
         products_are_free: prove it whatever multipliers give; equal products are still equal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
         self.m = Module()
         self.m.domains.sync = ClockDomain("sync")
         self.claims: list[str] = []
@@ -165,6 +166,12 @@ class Spec:
             here = before
         return here
 
+    def before(self, condition: ValueLike) -> Signal:
+        """Whether it has held in some cycle before this one."""
+        seen = Signal()
+        self.m.d.sync += seen.eq(seen | Value.cast(condition).bool())
+        return seen
+
     def assume(self, condition: ValueLike) -> None:
         """Consider only runs in which it holds in every cycle."""
         self._assumptions += 1
@@ -172,12 +179,16 @@ class Spec:
 
     def claim(self, name: str, condition: ValueLike, *, when: ValueLike = 1) -> None:
         """It holds in every cycle from reset on in which `when` does, and some cycle is such a one."""
+        if self._kind == "cover":
+            return
         self.claims.append(name)
         self._cell("$cover", f"{name}{COMES_UP}", ~self.first & Value.cast(when).bool())
         self._cell("$assert", name, self.first | ~Value.cast(when).bool() | Value.cast(condition).bool())
 
     def cover(self, name: str, condition: ValueLike) -> None:
-        """Some run gets there."""
+        """Some run gets there; looked at in proofs of that kind only, as claims are in the others."""
+        if self._kind != "cover":
+            return
         self.covers.append(name)
         self._cell("$cover", name, ~self.first & Value.cast(condition).bool())
 

@@ -158,6 +158,7 @@ def test_published_coder(check: Prove) -> None:
     check(lambda s: steps_are_golden(s, params(2, PUBLISHED)), "bmc", 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "refuted"),
     [
