@@ -1,4 +1,4 @@
-"""The chart of `atalanta bench codec`: ratio against speed."""
+"""The chart of `atalanta bench codec`: ratio and speeds as bars."""
 
 import io
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 from atalanta.tools.charts import COLOURS, MissingPlotError
 
 TITLES = {"weight": "weights", "activation": "activations"}
+COLUMNS = {"ratio": "bytes / raw bytes", "encode_mb_s": "encode, MB/s", "decode_mb_s": "decode, MB/s"}
 
 
 def chart(document: dict[str, Any]) -> bytes:
-    """A PNG, one panel a kind: ratio over MB/s, a line from encoding to decoding speed for each coder.
+    """A PNG: a row of panels for each kind of tensor, a bar for each coder.
 
     document: as `atalanta bench codec --json` prints it. Raises MissingPlotError.
     """
@@ -21,43 +22,29 @@ def chart(document: dict[str, Any]) -> bytes:
     from matplotlib import pyplot as plt
 
     kinds = list(document["kinds"])
+    size = (12, 0.6 + 3.4 * len(kinds))
     figure, axes = plt.subplots(
-        1, len(kinds), figsize=(6.5 * len(kinds), 5), layout="constrained", squeeze=False
+        len(kinds), 3, figsize=size, layout="constrained", squeeze=False, sharey="row"
     )
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        rows = [
-            r
-            for r in document["coders"]
-            if r["kind"] == kind and "only" not in r["coder"] and r["coder"] != "memcpy"
-        ]
-        for row in rows:
-            ours = row["coder"].startswith(("atalanta", "shapeshifter"))
-            colour = COLOURS["atalanta"] if ours else COLOURS["shapeshifter"]
-            speeds = [row["encode_mb_s"], row["decode_mb_s"]]
-            axis.plot(speeds, [row["ratio"]] * 2, color=colour, linewidth=1)
-            axis.plot(speeds[0], row["ratio"], "o", color=colour, fillstyle="none")
-            axis.plot(speeds[1], row["ratio"], "o", color=colour)
-            place = (max(speeds), row["ratio"])
-            axis.annotate(
-                row["coder"], place, xytext=(6, 0), textcoords="offset points", va="center", fontsize=8
-            )
-        entropy = document["kinds"][kind]["entropy_ratio"]
-        axis.axhline(entropy, color=COLOURS["raw"], linewidth=1)
-        axis.annotate(
-            "order-0 entropy",
-            (1, entropy),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="top",
-            fontsize=8,
-        )
-        axis.set(
-            xscale="log",
-            xlabel="MB/s of raw data, one thread (ring: encode, dot: decode)",
-            title=TITLES[kind],
-        )
-        axis.set_ylabel("bytes / raw bytes, all metadata counted")
-        axis.margins(x=0.25)
+    for line, kind in zip(axes, kinds, strict=True):
+        rows = [row for row in document["coders"] if row["kind"] == kind]
+        names = [row["coder"] for row in rows]
+        ours = [name.startswith(("atalanta", "shapeshifter")) for name in names]
+        colours = [COLOURS["atalanta"] if own else COLOURS["shapeshifter"] for own in ours]
+        for axis, (column, title) in zip(line, COLUMNS.items(), strict=True):
+            values = [row[column] for row in rows]
+            bars = axis.barh(range(len(rows)), values, color=colours)
+            form = "%.4f" if column == "ratio" else "%.0f"
+            axis.bar_label(bars, fmt=form, fontsize=7, padding=2)
+            axis.margins(x=0.15)
+            if column != "ratio":
+                axis.set_xscale("log")
+            axis.set_title(f"{TITLES[kind]}: {title}", fontsize=9)
+            axis.tick_params(labelsize=8)
+        line[0].axvline(document["kinds"][kind]["entropy_ratio"], color="black", linewidth=0.8)
+        line[0].set(yticks=range(len(rows)), yticklabels=names, xlim=(0, 1.15))
+        line[0].invert_yaxis()
+    axes[0][0].set_title(f"{axes[0][0].get_title()} (line: order-0 entropy)", fontsize=9)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110, metadata={"Software": "atalanta"})
     plt.close(figure)

@@ -4,7 +4,7 @@ import click
 
 from atalanta.tools.cli.lazy import Lazy
 
-BENCHES = {"codec": "bench_codec", "rtl": "bench_rtl", "sim": "bench_sim"}
+BENCHES = {"codec": "bench_codec", "network": "bench_network", "rtl": "bench_rtl", "sim": "bench_sim"}
 """Benchmarks and the modules they live in."""
 
 
