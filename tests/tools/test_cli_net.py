@@ -171,9 +171,19 @@ def test_more_images_are_more_work(tmp_path):
 
 def test_the_table_shows_every_codec(tmp_path):
     (tmp_path / "toy.yaml").write_text(TOY)
-    result = invoke(tmp_path / "toy.yaml", "-o", tmp_path / "out")
+    result = invoke(tmp_path / "toy.yaml", "-o", tmp_path / "out", "--no-plots", "--layers")
     assert result.exit_code == 0
-    for word in ("toy, 1 layers", "none", "shapeshifter", "atalanta", "mJ", "written:"):
+    for word in (
+        "toy, 1 layers",
+        "conv2d",
+        "1 x, 1 x",
+        "cycles atalanta",
+        "none",
+        "shapeshifter",
+        "atalanta",
+        "mJ",
+        "written:",
+    ):
         assert word in result.output
 
 

@@ -26,6 +26,7 @@ from atalanta.tools.network import presets
 @click.option("-o", "--output", default="results/net", show_default=True, type=click.Path(path_type=Path),
               help="Folder for results.")  # fmt: skip
 @click.option("--plots/--no-plots", default=True, show_default=True, help="Draw roofline and timeline.")
+@click.option("--layers", is_flag=True, help="Also print a line for every layer.")
 @click.option("--show-config", is_flag=True, help="Print all of the configuration, and run nothing.")
 @json_option
 def net(
@@ -34,6 +35,7 @@ def net(
     settings: tuple[str, ...],
     output: Path,
     plots: bool,
+    layers: bool,
     show_config: bool,
     as_json: bool,
 ) -> None:
@@ -106,14 +108,19 @@ def net(
     if as_json:
         print_json(document)
         return
-    totals = [row for row in rows if row["layer"] == report.TOTAL]
+    title = f"{name}, {len(source.workload.layers)} layers, {resolved.memory.preset}"
     out_console = console()
-    out_console.print(
-        _table(totals, f"{name}, {len(source.workload.layers)} layers, {resolved.memory.preset}")
-    )
-    if source.skipped:
-        out_console.print(f"{len(source.skipped)} layers left out: the file does not have all their tensors")
-    out_console.print("written: " + ", ".join(str(output / file) for file in files))
+    out_console.print(_table([row for row in rows if row["layer"] == report.TOTAL], title))
+    if layers:
+        out_console.print(_layers_table(rows))
+    _say(len(source.skipped), [output / file for file in files])
+
+
+def _say(skipped: int, files: Sequence[Path]) -> None:
+    """What else there is to say behind the tables."""
+    if skipped:
+        console().print(f"{skipped} layers left out: the file does not have all their tensors")
+    console().print("written: " + ", ".join(map(str, files)))
 
 
 def csv_of(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -146,4 +153,24 @@ def _table(rows: Sequence[dict[str, Any]], title: str) -> Table:
             "-" if faster is None else f"{faster:.3f}",
             "not known" if energy is None else f"{energy * 1e3:.4g} mJ ({0 - saved:+.1%})",
         )
+    return table
+
+
+def _layers_table(rows: Sequence[dict[str, Any]]) -> Table:
+    """A line for every layer: what all codecs share, then cycles and bytes of each."""
+    codecs = list(dict.fromkeys(row["codec"] for row in rows))
+    table = Table(title="layers", title_justify="left")
+    heads = ("layer", "kind", "steps", "fetched", "bound", *(f"cycles {c}" for c in codecs),
+             *(f"moved {c}" for c in codecs), "speed-up")  # fmt: skip
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("layer", "kind", "bound") else "right")
+    for shared in (row for row in rows if row["codec"] == codecs[0]):
+        own = [row for row in rows if row["layer"] == shared["layer"]]
+        fetches = (shared["weight_fetches"], shared["input_fetches"])
+        table.add_row(
+            shared["layer"], shared["kind"], str(shared["steps"]),
+            "" if None in fetches else "{} x, {} x".format(*fetches), own[-1]["bound"],
+            *(f"{row['cycles']:,}" for row in own), *(f"{row['moved_bytes']:,}" for row in own),
+            f"{own[-1]['speedup_over_none']:.3f}",
+        )  # fmt: skip
     return table
