@@ -177,6 +177,7 @@ def simulate(
     Raises ParameterError for an address beyond the decoder's, InputError for a tensor beyond the memory's
     capacity, ConservationError if beats, bytes or cycles do not add up.
     """
+    require(len(plans) > 0, "plans", "at least one", len(plans))
     require(ready.ndim == 1 and bool(np.any(ready)), "ready", "one row of cycles, high in some", ready)
     where = list(addresses) if addresses is not None else []
     while len(where) < len(plans):

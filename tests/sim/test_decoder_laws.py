@@ -122,6 +122,11 @@ def test_a_deeper_stream_than_the_lanes_is_refused():
         plan(stream, decoder())
 
 
+def test_nothing_to_decode_is_refused():
+    with pytest.raises(ParameterError, match="plans must be at least one, not 0"):
+        runs([], decoder())
+
+
 def test_a_malformed_stream_is_refused():
     stream = bytearray(encoded(values(500), "raw"))
     stream[-1] ^= 1

@@ -196,6 +196,14 @@ def test_a_layer_without_weights_or_multiplications_only_moves():
     assert run.input_bytes == 70_400
 
 
+def test_a_layer_that_only_writes_reads_nothing():
+    layer = Layer(name="fc", macs=500, output="y")
+    m = machine()
+    workload = Workload("n", (layer,), network().operands)
+    run = run_layer(layer, m.tilings(workload)["fc"], m, plain(workload, dict.fromkeys("wxy", 1)))
+    assert (run.read_cycles, run.compute_cycles, run.write_cycles, run.cycles) == (0, 5, 200, 205)
+
+
 def test_tensors_are_stored_in_the_tiles_of_whoever_needs_most():
     workload = network(weights=64_000, inputs=50_000, outputs=100)
     m = machine(buffer_bytes=40_000)
