@@ -8,7 +8,7 @@ at a time.
 
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +20,7 @@ from atalanta.golden import container
 from atalanta.golden.archive import Archive, Writer
 from atalanta.golden.atomic import replacing
 from atalanta.golden.errors import InputError
+from atalanta.golden.table import Table
 from atalanta.golden.values import Array
 from atalanta.tools.extract import contents, npz_format
 from atalanta.tools.extract.extras import extra
@@ -32,17 +33,25 @@ Track = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 def encode_file(
-    source: Path, output: Path, *, skip_others: bool = False, track: Track = iter, **options: Any
+    source: Path,
+    output: Path,
+    *,
+    skip_others: bool = False,
+    tables: Mapping[str, Table] | None = None,
+    track: Track = iter,
+    **options: Any,
 ) -> int:
     """Compress a file of arrays; returns the bytes of its values.
 
     skip_others: leave out arrays that cannot be coded, such as floats, instead of raising.
+    tables: for the tensors of these names, instead of each one's own; a .npy goes by its file's name.
     options: for `container.encode`.
     Raises InputError for what cannot be read, coded or written.
     """
     _check_suffix(source)
     if source.suffix == ".npy":
         array = _mapped(source)
+        options |= _table(tables, source.stem)
         with replacing(output) as out:
             for segment in track(container.encode_segments(array, **options)):
                 out.write(segment.header)
@@ -60,7 +69,8 @@ def encode_file(
             total += array.nbytes
             about = asdict(info) if described else {}
             attributes = {name: about[name] for name in about.keys() - {"key", "dtype", "shape"}}
-            writer.add(info.key, array, attributes=dict(sorted(attributes.items())), **options)
+            chosen = options | _table(tables, info.key)
+            writer.add(info.key, array, attributes=dict(sorted(attributes.items())), **chosen)
     return total
 
 
@@ -93,6 +103,11 @@ def decode_file(source: Path, output: Path, *, tensor: str | None = None, track:
         else:
             with replacing(output) as out:
                 out.write(_safetensors({name: archive.read(name) for name in track(names)}))
+
+
+def _table(tables: Mapping[str, Table] | None, name: str) -> dict[str, Table]:
+    """The option that gives a tensor its table, if there is one."""
+    return {} if tables is None or name not in tables else {"table": tables[name]}
 
 
 def _check_suffix(path: Path) -> None:

@@ -15,6 +15,7 @@ COMMANDS = {
     "encode": "codec",
     "decode": "codec",
     "inspect": "inspect",
+    "profile": "profile",
     "testvectors": "testvectors",
     "compare": "compare",
     "report": "compare",
