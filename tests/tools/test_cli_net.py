@@ -78,6 +78,7 @@ def test_rows_add_up(sample):
             assert row["moved_bytes"] == tensors + row["alignment_bytes"]
             assert row["time_s"] == pytest.approx(row["cycles"] / 500e6)
             assert row["bandwidth_bytes_per_s"] == pytest.approx(row["moved_bytes"] / row["time_s"])
+            assert row["peak_bandwidth_bytes_per_s"] == pytest.approx(4.8e9)
             assert row["bandwidth_share_of_peak"] == pytest.approx(row["bandwidth_bytes_per_s"] / 4.8e9)
             assert 0 < row["bandwidth_share_of_peak"] <= 1
             causes = [

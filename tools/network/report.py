@@ -79,6 +79,7 @@ def _derived(row: Row, machine: Machine) -> Row:
         "time_s": seconds,
         "moved_bytes": moved,
         "bandwidth_bytes_per_s": moved / seconds if seconds else 0.0,
+        "peak_bandwidth_bytes_per_s": peak * machine.accelerator.clock_mhz * 1e6,
         "bandwidth_share_of_peak": moved / (cycles * peak),
         "multiplier_share_of_cycles": row["compute_bound_cycles"] / cycles,
         "decoder_share_of_cycles": row["decoder_slot_cycles"] / (machine.ports * cycles),
@@ -91,7 +92,8 @@ def _derived(row: Row, machine: Machine) -> Row:
 def rows(network: str, runs: Sequence[NetworkRun], machine: Machine) -> list[Row]:
     """A row for each layer under each codec and, as layer `all`, for the network.
 
-    compute_bound_cycles: the multipliers work; memory_bound_cycles: they wait. dram_*_j: None without
+    compute_bound_cycles: the multipliers work; memory_bound_cycles: they wait. peak_bandwidth_*: of the
+    memories, or of the buses to them if that is less. dram_*_j: None without
     currents. speedup_over_X: X's cycles over these. dram_energy_saving_over_X: the share of X's joules
     that is saved.
     """
