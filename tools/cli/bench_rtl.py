@@ -54,7 +54,8 @@ def rtl(
 
     One tensor of FILE, by default of the tensors that come with the package, goes through the compiled
     RTL of each decoder, behind an ideal memory. Beats and bus are as wide as the lanes need: 16, 32 or
-    64 bytes. Cycles count from the descriptor's offer to the last value.
+    64 bytes; ShapeShifter, 16 values per cycle whatever the lanes, may need 32 where a group takes more
+    than 16. Cycles count from the descriptor's offer to the last value.
 
     \b
     Examples:
