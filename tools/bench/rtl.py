@@ -16,7 +16,9 @@ from atalanta.sim.native import Memory
 from atalanta.tools.rtl.core import CompiledCore
 
 LANE_FIFO = 4
-PREFETCH_BYTES = 2048
+PREFETCH = 128
+"""Bus words: those of the memory's latency, and of the bursts that are asked for meanwhile."""
+
 OUTSTANDING = 16
 
 
@@ -68,10 +70,9 @@ def decoder_for(lanes: int, ways: int, value_bits: int) -> DecoderParams:
     """A decoder whose bus can bring what its lanes take: a beat a cycle, a byte a value at most."""
     beat_bytes = next(b for b in BEAT_BYTES if b >= min(lanes, BEAT_BYTES[-1]) * value_bits // 8)
     axi_bits = next(b for b in AXI_BITS if b >= 8 * beat_bytes)
-    words = PREFETCH_BYTES // (axi_bits // 8)
     return DecoderParams(
         lanes=lanes, ways=ways, value_bits=value_bits, beat_bytes=beat_bytes, axi_bits=axi_bits,
-        lane_fifo=LANE_FIFO, prefetch=words, outstanding=OUTSTANDING,
+        lane_fifo=LANE_FIFO, prefetch=PREFETCH, outstanding=OUTSTANDING,
     )  # fmt: skip
 
 
