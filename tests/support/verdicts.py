@@ -42,7 +42,7 @@ def _built_for(p: DecoderParams, head: header.Header, codec: str) -> bool:
     return codec == "raw" or (fields["group"] == GROUP_VALUES - 1 and fields["lead"] == LEAD)
 
 
-def _segment(data: bytes, start: int, p: DecoderParams) -> Segment:
+def checked_segment(data: bytes, start: int, p: DecoderParams) -> Segment:
     """The segment at byte `start`, its header checked. Raises StreamError as the hardware must.
 
     Hardware knows fewer codecs, and refuses what it was not built for as soon as the header's fields
@@ -74,7 +74,7 @@ def due(data: bytes, p: DecoderParams) -> Due:
     found = [np.zeros(0, dtype)]
     while True:
         try:
-            segment = _segment(data, start, p)
+            segment = checked_segment(data, start, p)
         except StreamError as error:
             return Due(error.code, np.concatenate(found), whole=True)
         try:
