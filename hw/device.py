@@ -31,8 +31,9 @@ class Device(wiring.Component):
     written before: it takes effect then, one cycle after the halt. After a clear the device is as after
     reset but for the registers that software writes, the counters and STATUS.done.
 
-    An abort is an error by software, with these same steps; it starts 1 cycle after its write takes
-    effect. If all that was queued ends well by itself before, nothing happens.
+    An abort is an error by software, with these same steps: from the second cycle after its write takes
+    effect on STATUS shows it, and no burst is asked for but one that AR shows already. If all that was queued
+    ends well by itself before, nothing happens.
 
     Attributes:
         s_axil: the registers. m_axi: the memory. m_axis: the values, see `Core`. irq: the interrupt.

@@ -24,6 +24,7 @@ WRITE_TO_EFFECT = 1
 """Cycles from the later of AW and W to the cycle in which a write takes effect."""
 EFFECT_TO_ARVALID = 4
 EVENT_TO_IRQ = 2
+EFFECT_TO_ABORTED = 2
 WORDS_BEHIND = 3
 """Output words that the receiver must take before the device can halt."""
 
@@ -231,6 +232,24 @@ def test_an_abort_of_an_idle_device_does_nothing() -> None:
 
     bench.run(software)
     assert bench.packets == [(values.tobytes(), 0)]
+
+
+def test_an_abort_takes_hold_after_the_latency() -> None:
+    bench = DeviceBench([stream_of(4000)[1]])
+    axi = bench.dut.m_axi
+    seen = bench.bench.sample(bench.dut.s_axil.wvalid, bench.dut._core.o_code, axi.arvalid & axi.arready)
+
+    async def software(ctx: Any) -> None:
+        await bench.push(ctx, 0)
+        await ctx.tick().repeat(30)
+        await bench.manager.put(ctx, "control", abort=1)
+        await bench.until(ctx, halted=1)
+
+    bench.run(software)
+    aborted = max(cycle for cycle, row in enumerate(seen) if row[0]) + WRITE_TO_EFFECT + EFFECT_TO_ABORTED
+    assert [row[1] for row in seen[aborted - 1 : aborted + 1]] == [ErrorCode.NONE, ErrorCode.ABORTED]
+    assert any(row[2] for row in seen[aborted - 20 : aborted]), "it was reading"
+    assert not any(row[2] for row in seen[aborted + 1 :]), "but for a burst that AR showed already"
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 5, 8, 11, 20, 41, 90])
