@@ -13,15 +13,14 @@ from cocotbext.axi import AxiReadBus
 from coder_paths import LONGEST_UNDERFLOW, Seen, codes_of, follow, steep_table, steered_rows
 from core_coverage import HARDWARE_ERRORS, cover_tensor, make_coverage
 from device_bench import Bench, FaultyRam, P, pauses
+from forced import atalanta_segment
 from port_monitors import FifoMonitor, ReadMonitor, StreamMonitor, start
 from sealing import seal
 from verdicts import due
 
 import atalanta
-from atalanta.golden import header
-from atalanta.golden.codecs.atalanta import Atalanta
 from atalanta.golden.errors import ErrorCode
-from atalanta.golden.format import BASE, crc32
+from atalanta.golden.format import BASE
 from atalanta.golden.table import Table
 from atalanta.golden.values import Array
 from atalanta.tools.driver import DeviceError, Driver
@@ -180,21 +179,6 @@ async def lanes_that_hold_two_segments(dut: Any) -> None:
     await env.decode([(tensor, atalanta.encode(tensor, segment_values=256, **ATALANTA))], cycle([0]))
 
 
-def coded_even_if_larger(values: Array, table: Table, lanes: int) -> bytes:
-    """A stream of unsigned 8-bit values under this table; `encode` would store most of these raw."""
-    body = Atalanta(**ATALANTA | {"lanes": lanes, "table": table}).encode(values, 8)
-    fields = dict.fromkeys(("signed", "wide", "more", "shaped"), 0) | {
-        "codec": Atalanta.id,
-        "bits": 8,
-        "params": int.from_bytes(Atalanta.record.pack(body.params), "little"),
-        "count": values.size,
-        "payload_bytes": len(body.payload),
-        "lane_bytes": body.lane_bytes,
-        "payload_crc": crc32(body.payload),
-    }
-    return header.pack(fields, body.sections) + body.payload
-
-
 @cocotb.test()
 async def every_shift_and_every_row(dut: Any) -> None:
     """Values that lead the coder's window into every corner; see coder_paths."""
@@ -204,7 +188,8 @@ async def every_shift_and_every_row(dut: Any) -> None:
 
     def add(table: Table, rows: list[int], lanes: int) -> None:
         values = np.array(codes_of(rows, table, random), np.uint8)
-        tensors.append((values, coded_even_if_larger(values, table, lanes)))
+        options = {"ways": P.ways, "beat_bytes": P.beat_bytes, "lanes": lanes, "table": table}
+        tensors.append((values, atalanta_segment(values, **options)))
 
     table, path = LONGEST_UNDERFLOW
     follow(table, path, seen)
