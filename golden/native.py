@@ -260,7 +260,9 @@ def search(
     histogram: Int, cuts: Int, *, rows: int, unseen: bool, row_bits: int, logs: Int, max_visits: int
 ) -> Rows:
     """The cheapest rows between cut points, as golden.search finds them."""
-    before = np.ascontiguousarray(np.concatenate([[0], np.cumsum(histogram)])[cuts], np.int64)
+    sums = np.zeros(len(histogram) + 1, np.int64)
+    np.cumsum(histogram, out=sums[1:])
+    before = sums[cuts]
     cuts = np.ascontiguousarray(cuts, np.int64)
     size, total = len(cuts) - 1, len(logs) - 1
     pointers = (before.ctypes.data, cuts.ctypes.data, logs.ctypes.data)

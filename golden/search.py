@@ -290,11 +290,17 @@ def _native_best(histogram: Int, cuts: Int, rows: int, unseen: bool, row_bits: i
     return Best(*found)
 
 
+@cache
+def _all_cuts(values: int) -> Int:
+    """Every value; do not write to it."""
+    return np.arange(values + 1)
+
+
 def _first_cuts(histogram: Int) -> Int:
     """At most MAX_CUTS intervals: every value if there are few, else half evenly, half by mass."""
     values = len(histogram)
     if values <= MAX_CUTS:
-        return np.arange(values + 1)
+        return _all_cuts(values)
     even, quarter = MAX_CUTS // 2, MAX_CUTS // 4
     before = np.cumsum(histogram)
     masses = np.searchsorted(before, before[-1] * np.arange(1, quarter) // quarter, side="right")
