@@ -198,8 +198,8 @@ class Spec:
     def in_order(self, name: str, came: Sequence[Passage], went: Sequence[Passage], most: int) -> Signal:
         """Claim that items leave in the order in which they came, unchanged; how many are inside.
 
-        came, went: what may enter and leave in one cycle, in order; those there come before those
-        that are not. most: items that fit inside, at least.
+        came, went: what may enter and leave in one cycle, in order; of `went`, those there come
+        before those that are not. most: items that fit inside, at least.
 
         One item is followed, any one: where it stands in the queue is all that needs to be known.
         """
@@ -212,13 +212,15 @@ class Spec:
         pick, place = self.free(), self.free(range(max(len(came), 2)))
         with m.If(following):
             m.d.sync += [ahead.eq(ahead - leaving), following.eq(ahead >= leaving)]
+        earlier: Value = Const(0)
         for number, entry in enumerate(came):
             with m.If(~following & pick & (place == number) & entry.moves):
                 m.d.sync += [
                     following.eq(1),
                     item.eq(entry.item),
-                    ahead.eq(inside + number - leaving),
+                    ahead.eq(inside + earlier - leaving),
                 ]
+            earlier = earlier + entry.moves
         wrong = [exit_.there & (ahead == n) & (item != exit_.item) for n, exit_ in enumerate(went)]
         self.claim(name, ~Cat(wrong).any(), when=following)
         return inside
