@@ -67,8 +67,10 @@ class Device(wiring.Component):
 
         # Commands: descriptors to the queue, and two that stay until the core has taken them.
         command, status = registers.o_control, registers.i_status
-        busy, accepts = Signal(), Signal()
-        aborting, clearing = Signal(), Signal()
+        busy = Signal()
+        accepts = Signal()
+        aborting = Signal()
+        clearing = Signal()
         pushed = data.View(layout, queue.w_data)
         address = Cat(registers.o_source_low.address, registers.o_source_high.address)
         m.d.comb += [
@@ -92,7 +94,8 @@ class Device(wiring.Component):
 
         # Status and what may interrupt.
         done = Signal.like(status.done)
-        was_busy, was_halted = Signal(), Signal()
+        was_busy = Signal()
+        was_halted = Signal()
         events = registers.i_pending
         last_leaves = queue.r_rdy & queue.r_en & (queue.level == 1) & ~queue.w_en
         m.d.sync += [

@@ -52,7 +52,9 @@ class Registers(wiring.Component):
         address = Signal(ADDRESS_BITS - WORD_SHIFT)
         data = Signal.like(axi.wdata)
         strobes = Signal.like(axi.wstrb)
-        address_held, data_held, write = Signal(), Signal(), Signal()
+        address_held = Signal()
+        data_held = Signal()
+        write = Signal()
         m.d.comb += [
             axi.awready.eq(~address_held),
             axi.wready.eq(~data_held),
@@ -91,7 +93,8 @@ class Registers(wiring.Component):
                 m.d.sync += held.eq((held & ~cleared) | getattr(self, f"i_{r.name}").as_value())
 
         asked = Signal(ADDRESS_BITS - WORD_SHIFT)
-        asked_held, read = Signal(), Signal()
+        asked_held = Signal()
+        read = Signal()
         m.d.comb += [axi.arready.eq(~asked_held), read.eq(asked_held & (~axi.rvalid | axi.rready))]
         with m.If(axi.rready):
             m.d.sync += axi.rvalid.eq(0)
