@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 from atalanta.golden.errors import require
 
-BUFFERS = 2
-"""Halves of a double buffer: one is filled while the other is used."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
@@ -16,8 +13,9 @@ class Accelerator:
     macs_per_cycle: multiply-accumulates that it finishes per cycle when it does not wait.
     clock_mhz: of the accelerator, its decoder and its memory port.
     buffer_bytes: on the chip, for weights, inputs and outputs together, uncompressed.
-    double_buffering: half of the buffer is filled and written back while the other is computed on; without
-        it reading, computing and writing take turns.
+    double_buffering: the buffer holds at least two steps, so that one is read and written back while the
+        other is computed on, and more if they are small; without it reading, computing and writing take
+        turns.
     overlap_tiles, least_tile_bytes: what fits at once is still cut into up to so many tiles, none smaller,
         so that computing begins before everything is there.
     """
@@ -26,7 +24,7 @@ class Accelerator:
     clock_mhz: float = 800.0
     buffer_bytes: int = 512 * 1024
     double_buffering: bool = True
-    overlap_tiles: int = 8
+    overlap_tiles: int = 16
     least_tile_bytes: int = 16 * 1024
 
     def __post_init__(self) -> None:
@@ -37,7 +35,13 @@ class Accelerator:
     @property
     def capacity(self) -> int:
         """Bytes that the tiles of one step may take."""
-        return self.buffer_bytes // (BUFFERS if self.double_buffering else 1)
+        return self.buffer_bytes // (2 if self.double_buffering else 1)
+
+    def depth(self, kept: int, step: int) -> int:
+        """How many steps the buffer holds: `step` bytes each, beside `kept` bytes that stay for all."""
+        if not self.double_buffering:
+            return 1
+        return max(2, (self.buffer_bytes - kept) // max(step, 1))
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -72,14 +76,13 @@ class Timeline:
     cycles: int
 
 
-def timeline(work: Sequence[Work], *, double_buffering: bool) -> Timeline:
+def timeline(work: Sequence[Work], depth: int) -> Timeline:
     """Steps through one memory and one array of multipliers, from cycle 0 on.
 
     Memory serves one step's reads or one step's writes at a time: what can begin first, then what has
-    waited longest, then reads. With double buffering step k is read once step k-2 has computed, and
-    computes once step k-2 is written.
+    waited longest, then reads. depth: steps that the buffer holds. Step k is read once step k-depth has
+    computed, and computes once step k-depth is written; with one, it is read once the one before is written.
     """
-    depth = BUFFERS if double_buffering else 1
     n = len(work)
     reads: list[Span] = []
     computes: list[Span] = []
@@ -87,7 +90,7 @@ def timeline(work: Sequence[Work], *, double_buffering: bool) -> Timeline:
     memory = 0
     while len(writes) < n:
         k = len(reads)
-        can_read = _ready(computes if double_buffering else writes, k - depth) if k < n else None
+        can_read = _ready(computes if depth > 1 else writes, k - depth) if k < n else None
         can_write = _ready(computes, len(writes))
         begins = [
             (max(memory, ready), ready, kind)

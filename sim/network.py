@@ -121,7 +121,11 @@ def tiles_of(workload: Workload, tilings: Mapping[str, Tiling]) -> dict[str, int
 
 
 def run_layer(
-    layer: Layer, tiling: Tiling, machine: Machine, stored: Mapping[str, Sequence[Sequence[Stored]]]
+    layer: Layer,
+    workload: Workload,
+    tiling: Tiling,
+    machine: Machine,
+    stored: Mapping[str, Sequence[Sequence[Stored]]],
 ) -> LayerRun:
     """One layer. stored: each operand's tiles, at least as many as the tiling has, a piece for each port.
 
@@ -144,7 +148,7 @@ def run_layer(
         sides.append(_transfer(layer, machine, fetched, pieces))
     ends = [max(at) for at in zip(*(read.ends for read, _ in sides), strict=True)]
     work = _work(layer, machine.accelerator, counts, ends, max(w.cycles for _, w in sides))
-    times = timeline(work, double_buffering=machine.accelerator.double_buffering)
+    times = timeline(work, machine.accelerator.depth(*tiling.room(layer, workload)))
 
     sizes = [(n, sum(piece.nbytes for piece in stored[n][i])) for n, i in fetched]
     output = stored[layer.output] if layer.output else []

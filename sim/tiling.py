@@ -45,6 +45,19 @@ class Tiling:
         """How often the inputs are fetched."""
         return self.weight_tiles if self.weights_outer and self.input_tiles > 1 else 1
 
+    def room(self, layer: Layer, workload: Workload) -> tuple[int, int]:
+        """Uncompressed bytes that stay on the chip for all steps, and those of one step besides."""
+        weights = workload.operands[layer.weight].tile_bytes(self.weight_tiles) if layer.weight else 0
+        inputs = sum(workload.operands[name].tile_bytes(self.input_tiles) for name in layer.inputs)
+        output = -(-workload.operands[layer.output].nbytes // self.steps) if layer.output else 0
+        if self.steps == 1:
+            return 0, weights + inputs + output
+        if self.input_tiles == 1:
+            return inputs, weights + output
+        if self.weight_tiles == 1:
+            return weights, inputs + output
+        return 0, weights + inputs + output
+
     def order(self) -> Iterator[Step]:
         """The steps in order."""
         outer, inner = (

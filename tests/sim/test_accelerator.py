@@ -13,7 +13,7 @@ WORK = st.lists(st.builds(Work, st.integers(0, 50), st.integers(0, 50), st.integ
 
 
 def test_single_buffering_takes_turns():
-    line = timeline([Work(3, 5, 2), Work(4, 1, 1)], double_buffering=False)
+    line = timeline([Work(3, 5, 2), Work(4, 1, 1)], 1)
     assert line.reads == (Span(0, 3), Span(10, 14))
     assert line.computes == (Span(3, 8), Span(14, 15))
     assert line.writes == (Span(8, 10), Span(15, 16))
@@ -21,7 +21,7 @@ def test_single_buffering_takes_turns():
 
 
 def test_double_buffering_reads_ahead_by_one_step():
-    line = timeline([Work(4, 10, 0)] * 3, double_buffering=True)
+    line = timeline([Work(4, 10, 0)] * 3, 2)
     assert line.reads == (
         Span(0, 4),
         Span(4, 8),
@@ -32,48 +32,62 @@ def test_double_buffering_reads_ahead_by_one_step():
 
 
 def test_memory_bound_steps_run_at_the_pace_of_memory():
-    line = timeline([Work(10, 3, 2)] * 4, double_buffering=True)
+    line = timeline([Work(10, 3, 2)] * 4, 2)
     assert line.reads == (Span(0, 10), Span(10, 20), Span(20, 30), Span(32, 42))
     assert line.computes == (Span(10, 13), Span(20, 23), Span(32, 35), Span(44, 47))
     assert line.writes == (Span(30, 32), Span(42, 44), Span(44, 46), Span(47, 49))
 
 
 def test_a_write_holds_the_bus_until_it_is_done():
-    line = timeline([Work(1, 1, 100), Work(1, 1, 1), Work(1, 1, 1)], double_buffering=True)
+    line = timeline([Work(1, 1, 100), Work(1, 1, 1), Work(1, 1, 1)], 2)
     assert line.reads[2] == Span(2, 3)  # could begin when the write could, and goes first
     assert line.writes[0] == Span(3, 103)
     assert line.computes[2] == Span(103, 104)  # its half of the buffer held what was being written
 
 
 def test_an_empty_layer_takes_no_time():
-    assert timeline([], double_buffering=True).cycles == 0
+    assert timeline([], 2).cycles == 0
 
 
-@given(WORK, st.booleans())
-def test_laws(work, double):
-    line = timeline(work, double_buffering=double)
+@given(WORK, st.integers(1, 5))
+def test_laws(work, depth):
+    line = timeline(work, depth)
     assert len(line.reads) == len(line.computes) == len(line.writes) == len(work)
     for spans, name in ((line.reads, "read"), (line.computes, "compute"), (line.writes, "write")):
         assert [s.end - s.start for s in spans] == [getattr(w, name) for w in work]
     for k, (read, compute, write) in enumerate(zip(line.reads, line.computes, line.writes, strict=True)):
         assert read.end <= compute.start
         assert compute.end <= write.start
-        if double and k >= 2:
-            assert read.start >= line.computes[k - 2].end
-            assert compute.start >= line.writes[k - 2].end
-        if not double and k >= 1:
+        if depth > 1 and k >= depth:
+            assert read.start >= line.computes[k - depth].end
+            assert compute.start >= line.writes[k - depth].end
+        if depth == 1 and k >= 1:
             assert read.start >= line.writes[k - 1].end
     bus = sorted((s for s in (*line.reads, *line.writes) if s.end > s.start), key=lambda s: s.start)
     assert all(a.end <= b.start for a, b in pairwise(bus))
     total = sum(w.read + w.write for w in work), sum(w.compute for w in work)
     assert max(total) <= line.cycles <= sum(total)
-    if not double:
+    if depth == 1:
         assert line.cycles == sum(total)
+
+
+def test_a_deeper_buffer_reads_further_ahead():
+    line = timeline([Work(2, 10, 0)] * 5, 4)
+    assert [s.start for s in line.reads] == [0, 2, 4, 6, 12]  # the fifth waits for the first to be computed
 
 
 @given(WORK)
 def test_a_second_buffer_never_costs_time(work):
-    assert timeline(work, double_buffering=True).cycles <= timeline(work, double_buffering=False).cycles
+    assert timeline(work, 2).cycles <= timeline(work, 1).cycles
+
+
+def test_the_buffer_holds_as_many_steps_as_fit():
+    chip = Accelerator(buffer_bytes=1000)
+    assert chip.depth(0, 400) == 2
+    assert chip.depth(0, 600) == 2
+    assert chip.depth(200, 100) == 8
+    assert chip.depth(0, 0) == 1000
+    assert Accelerator(buffer_bytes=1000, double_buffering=False).depth(0, 100) == 1
 
 
 @pytest.mark.parametrize("name", ["macs_per_cycle", "buffer_bytes", "overlap_tiles", "least_tile_bytes"])

@@ -64,7 +64,7 @@ def layer_of(m, workload=None, codec=None):
     tilings = m.tilings(workload)
     tiles = tiles_of(workload, tilings)
     stored = plain(workload, tiles) if codec is None else coded(workload, tiles, codec, m.decoder)
-    return run_layer(workload.layers[0], tilings["fc"], m, stored)
+    return run_layer(workload.layers[0], workload, tilings["fc"], m, stored)
 
 
 # ----------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_reading_is_the_decoders_time_and_bytes_are_those_of_the_streams(codec):
     m = machine(DDR4)
     workload = network()
     stored = coded(workload, dict.fromkeys(workload.operands, 1), codec, m.decoder)
-    run = run_layer(LAYER, m.tilings(workload)["fc"], m, stored)
+    run = run_layer(LAYER, workload, m.tilings(workload)["fc"], m, stored)
     extents = place([stored[n][0][0].nbytes for n in "wxy"], 64)
     with m.port.open() as memory:
         alone = simulate(
@@ -191,7 +191,9 @@ def test_a_layer_without_weights_or_multiplications_only_moves():
     operands = {n: replace(o, role=ACTIVATION) for n, o in network().operands.items()}
     m = machine()
     workload = Workload("n", (layer,), operands)
-    run = run_layer(layer, m.tilings(workload)["add"], m, plain(workload, dict.fromkeys(operands, 1)))
+    run = run_layer(
+        layer, workload, m.tilings(workload)["add"], m, plain(workload, dict.fromkeys(operands, 1))
+    )
     assert run.compute_cycles == run.weight_bytes == 0
     assert run.input_bytes == 70_400
 
@@ -200,7 +202,7 @@ def test_a_layer_that_only_writes_reads_nothing():
     layer = Layer(name="fc", macs=500, output="y")
     m = machine()
     workload = Workload("n", (layer,), network().operands)
-    run = run_layer(layer, m.tilings(workload)["fc"], m, plain(workload, dict.fromkeys("wxy", 1)))
+    run = run_layer(layer, workload, m.tilings(workload)["fc"], m, plain(workload, dict.fromkeys("wxy", 1)))
     assert (run.read_cycles, run.compute_cycles, run.write_cycles, run.cycles) == (0, 5, 200, 205)
 
 
@@ -213,10 +215,10 @@ def test_tensors_are_stored_in_the_tiles_of_whoever_needs_most():
     assert tiles["x"] == tilings["fc"].input_tiles
     assert tiles["y"] == 1
     finer = {n: 3 * t for n, t in tiles.items()}
-    run, same = (run_layer(LAYER, tilings["fc"], m, plain(workload, t)) for t in (tiles, finer))
+    run, same = (run_layer(LAYER, workload, tilings["fc"], m, plain(workload, t)) for t in (tiles, finer))
     assert run.tensor_bytes == same.tensor_bytes
     with pytest.raises(InputError, match="w is stored in 1 tiles, but"):
-        run_layer(LAYER, tilings["fc"], m, plain(workload, dict.fromkeys(tiles, 1)))
+        run_layer(LAYER, workload, tilings["fc"], m, plain(workload, dict.fromkeys(tiles, 1)))
 
 
 @pytest.mark.parametrize("codec", [None, "atalanta"])
@@ -233,9 +235,10 @@ def test_two_decoders_halve_the_time_and_double_nothing_else(codec):
         return [Stored(len(s), plan(s, p)) for s in streams]
 
     pieces = {name: halves(name, o.nbytes) for name, o in workload.operands.items()}
-    both = run_layer(LAYER, tiling, two, {name: [each] for name, each in pieces.items()})
+    both = run_layer(LAYER, workload, tiling, two, {name: [each] for name, each in pieces.items()})
     alone = [
-        run_layer(LAYER, tiling, one, {name: [[each[i]]] for name, each in pieces.items()}) for i in range(2)
+        run_layer(LAYER, workload, tiling, one, {name: [[each[i]]] for name, each in pieces.items()})
+        for i in range(2)
     ]
     assert both.read_cycles == max(run.read_cycles for run in alone)
     assert both.write_cycles == max(run.write_cycles for run in alone)
@@ -253,7 +256,7 @@ def test_half_compressed_layers_are_refused():
     stored = coded(workload, dict.fromkeys(workload.operands, 1), "raw", m.decoder)
     stored["x"] = [[Stored(6400)]]
     with pytest.raises(InputError, match="all compressed or all plain"):
-        run_layer(LAYER, m.tilings(workload)["fc"], m, stored)
+        run_layer(LAYER, workload, m.tilings(workload)["fc"], m, stored)
 
 
 def test_a_port_of_another_width_or_clock_is_refused():

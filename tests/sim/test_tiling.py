@@ -70,6 +70,19 @@ def test_the_order_fetches_what_the_tiling_says(weights, inputs, outer):
     assert pairs == set(product(range(weights), range(inputs)))
 
 
+@pytest.mark.parametrize(
+    ("tiling", "kept", "step"),
+    [
+        (Tiling(1, 1, weights_outer=True), 0, 1000 + 600 + 500),
+        (Tiling(5, 1, weights_outer=True), 600, 200 + 100),  # all inputs stay
+        (Tiling(1, 3, weights_outer=False), 1000, 200 + 167),  # all weights stay
+        (Tiling(2, 3, weights_outer=True), 0, 500 + 200 + 84),
+    ],
+)
+def test_room_is_what_stays_and_what_a_step_adds(tiling, kept, step):
+    assert tiling.room(*work()) == (kept, step)
+
+
 def test_a_layer_that_cannot_fit_is_refused_by_name():
     with pytest.raises(
         ParameterError, match=r"layer conv does not fit on the chip: .*100 of weights, 100 of inputs"

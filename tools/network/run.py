@@ -82,7 +82,7 @@ def run_network(
 
             def one(number: int, stored: dict[str, list[list[Stored]]] = stored) -> LayerRun:
                 layer = workload.layers[number]
-                run = run_layer(layer, tilings[layer.name], machine, stored)
+                run = run_layer(layer, workload, tilings[layer.name], machine, stored)
                 tick()
                 return run
 
