@@ -50,11 +50,11 @@ def _rows(reports: Iterable[pytest.TestReport]) -> Iterable[tuple[str, str, str,
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Property, kind and cycles, seconds of its run (several properties share one), result, test."""
+    """Property, kind and cycles, processor seconds of the run that it shares, result, test."""
     rows = list(_rows(terminalreporter.stats.get("passed", [])))
     if not rows:
         return
-    rows.insert(0, ("property", "kind, cycles", "s", "result", "test"))
+    rows.insert(0, ("property", "kind, cycles", "CPU s", "result", "test"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     terminalreporter.section("proofs")
     for row in rows:

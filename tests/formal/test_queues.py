@@ -110,7 +110,6 @@ def test_nothing_is_lost(check: Prove, claims: Any, steps: int) -> None:
     check(claims, "cover", max(steps, 12))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("claims", "component", "old", "new", "refuted"),
     [
