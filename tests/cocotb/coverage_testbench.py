@@ -152,9 +152,9 @@ async def a_whole_real_tensor(dut: Any) -> None:
 
 PROFILES: dict[str, dict[str, Any]] = {
     "fast": {},
-    "late memory": {"latency": 60, "ar": 0.3, "longest": 24},
-    "gaps between words": {"latency": 5, "r": 0.4, "longest": 24},
-    "slow receiver": {"t": 0.4, "longest": 30},
+    "late": {"latency": 60, "ar": 0.3, "longest": 24},
+    "gaps": {"latency": 5, "r": 0.4, "longest": 24},
+    "slow": {"t": 0.4, "longest": 30},
     "everything": {"latency": 20, "ar": 0.3, "r": 0.2, "t": 0.2, "longest": 20},
 }
 
