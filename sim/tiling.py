@@ -49,7 +49,7 @@ class Tiling:
         """Uncompressed bytes that stay on the chip for all steps, and those of one step besides."""
         weights = workload.operands[layer.weight].tile_bytes(self.weight_tiles) if layer.weight else 0
         inputs = sum(workload.operands[name].tile_bytes(self.input_tiles) for name in layer.inputs)
-        output = -(-workload.operands[layer.output].nbytes // self.steps) if layer.output else 0
+        output = _output_bytes(layer, workload, self.weight_tiles, self.input_tiles)
         if self.steps == 1:
             return 0, weights + inputs + output
         if self.input_tiles == 1:
@@ -72,6 +72,16 @@ class Tiling:
                 yield Step(first, second) if self.weights_outer else Step(second, first)
 
 
+def _output_bytes(layer: Layer, workload: Workload, weight_tiles: int, input_tiles: int) -> int:
+    """Bytes of the output that the largest step makes: its share of the channels times that of the rows."""
+    if not layer.output:
+        return 0
+    _, channels = _sum([workload.operands[layer.weight]] if layer.weight else [])
+    _, rows = _sum([workload.operands[name] for name in layer.inputs])
+    most = -(-channels // weight_tiles) * -(-rows // input_tiles)
+    return -(-workload.operands[layer.output].nbytes * most // (channels * rows))
+
+
 def _sum(operands: list[Operand]) -> tuple[int, int]:
     """Bytes of all, and the parts that all can be cut into."""
     return sum(o.nbytes for o in operands), min((o.parts for o in operands), default=1)
@@ -88,13 +98,13 @@ def choose(layer: Layer, workload: Workload, capacity: int, *, overlap: int, lea
     """
     weight = workload.operands[layer.weight] if layer.weight else None
     inputs = [workload.operands[name] for name in layer.inputs]
-    output = workload.operands[layer.output].nbytes if layer.output else 0
     weight_bytes, weight_parts = _sum([weight] if weight else [])
     input_bytes, input_parts = _sum(inputs)
 
     def fits(rows: int, weights: int) -> bool:
         tile = weight.tile_bytes(weights) if weight else 0
-        return tile + sum(o.tile_bytes(rows) for o in inputs) + -(-output // (weights * rows)) <= capacity
+        made = _output_bytes(layer, workload, weights, rows)
+        return tile + sum(o.tile_bytes(rows) for o in inputs) + made <= capacity
 
     best: tuple[int, int, Tiling] | None = None
     for rows in _tile_counts(input_parts):
