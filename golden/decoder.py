@@ -17,6 +17,7 @@ from atalanta.golden.table import PUBLISHED
 AXI_BITS = (64, 128, 256, 512)
 VALUE_BITS = (4, 8, 16)
 ROWS = (8, 16, 32)
+SEARCHES = ("parallel", "binary")
 GROUP_VALUES = ShapeShifterParams().group
 """Values of the group that the ShapeShifter and raw unpacker puts out per cycle."""
 
@@ -45,6 +46,9 @@ class DecoderParams:
     prefetch: bus words that fit between memory and decoder; at least one burst.
     queue: descriptors that may wait behind the registers, besides those the core has taken; device only.
     atalanta, shapeshifter, raw: codecs built in.
+    search: how a lane finds the row of a code. parallel: the shares of all rows at once, a multiplier
+        each, the shortest path. binary: half the rows a level, a multiplier each, the smallest area. Both
+        take the same cycles.
     """
 
     lanes: int = 16
@@ -63,6 +67,7 @@ class DecoderParams:
     atalanta: bool = True
     shapeshifter: bool = True
     raw: bool = True
+    search: str = "parallel"
     precision: Precision = field(default=PUBLISHED)
 
     def __post_init__(self) -> None:
@@ -79,6 +84,7 @@ class DecoderParams:
         check_choice("prefetch", self.prefetch, range(self.burst_beats, 4097))
         check_choice("address_bits", self.address_bits, range(16, 65))
         check_choice("queue", self.queue, range(1, 33))
+        require(self.search in SEARCHES, "search", f"one of {', '.join(SEARCHES)}", self.search)
         some = self.atalanta or self.shapeshifter or self.raw
         require(some, "codecs", "at least one of atalanta, shapeshifter, raw", "none")
 

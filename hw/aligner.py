@@ -1,33 +1,40 @@
 """From bus words to the pieces of a stream: any number of bytes from any byte address on."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.hw.bitwise import shift_right
 from atalanta.hw.gearbox import word_layout
+from atalanta.hw.output import Skid
+
+
+def tag_layout(p: DecoderParams) -> data.StructLayout:
+    """Whom a piece is for: the header parser, the unpacker, or a lane (one bit high), its last beat."""
+    return data.StructLayout({"header": 1, "unpacker": 1, "lane": p.lanes, "last": 1})
 
 
 class Aligner(wiring.Component):
     """Cuts the words of a descriptor into pieces of 1 .. beat_bytes bytes.
 
-    Latency 1 cycle from pull to piece; 1 piece per cycle; a pull waits until its bytes are there, and
-    forever if the descriptor ends before them, so whoever pulls keeps to the descriptor's length.
+    Latency 2 cycles from pull to piece; 1 piece per cycle. Up to 2 pulls wait until their bytes are
+    there, and forever if the descriptor ends before them, so whoever pulls keeps to the descriptor's
+    length.
 
     Attributes:
     ----------
     i: bus words.
     i_open, i_offset: the next descriptor may come in; it starts at this byte of its first word.
         Only while `o_busy` is low.
-    i_pull, i_size_m1: take a piece of so many bytes and one.
-    o_pulled: it is taken in this cycle. o_starved: it waits.
-    o_piece, o_valid: the piece, one cycle after, with zeros behind it.
-    i_drop: throw away what is left of the descriptor.
+    i_pull, i_size_m1, i_tag: a piece of so many bytes and one is wanted, for `i_tag`.
+    o_pulled: the pull is noted in this cycle. o_starved: the oldest one noted waits for its bytes.
+    o_piece, o_piece_size_m1, o_tag, o_valid: the piece, with zeros behind it.
+    i_drop: throw away what pulls have left of the descriptor.
     o_busy: words of the descriptor are here or to come.
     o_error: a word of the descriptor had an error response.
-    o_word, o_held, o_at: the word at hand, whether there is one, and the position of the next byte.
-    o_take: a word comes in from `i`.
+    o_at: position of the next byte that no pull has asked for.
+    o_word, o_held, o_fresh: the word at hand, whether there is one, and for one cycle: it is new.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -39,59 +46,90 @@ class Aligner(wiring.Component):
                 "i_offset": In(range(p.beat_bytes)),
                 "i_pull": In(1),
                 "i_size_m1": In(range(p.beat_bytes)),
+                "i_tag": In(tag_layout(p)),
                 "o_pulled": Out(1),
                 "o_starved": Out(1),
                 "o_piece": Out(8 * p.beat_bytes),
+                "o_piece_size_m1": Out(range(p.beat_bytes)),
+                "o_tag": Out(tag_layout(p)),
                 "o_valid": Out(1),
                 "i_drop": In(1),
                 "o_busy": Out(1),
                 "o_error": Out(1),
+                "o_at": Out(range(p.beat_bytes)),
                 "o_word": Out(8 * p.beat_bytes),
                 "o_held": Out(1),
-                "o_at": Out(range(p.beat_bytes)),
-                "o_take": Out(1),
+                "o_fresh": Out(1),
             }
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """Two words, the one with the next byte and the one at the input, and a rotation by bytes."""
+        """Where a piece lies follows from the sizes alone, so it is known before its bytes are there."""
         p, m = self._p, Module()
-        word = Signal(8 * p.beat_bytes)
-        word_valid = Signal()
-        more = Signal()
+        pull_layout = data.StructLayout(
+            {
+                "at": range(p.beat_bytes),
+                "size_m1": range(p.beat_bytes),
+                "crosses": 1,  # into the next word
+                "uses_up": 1,  # the word
+                "tag": tag_layout(p),
+            }
+        )
+        m.submodules.pulls = pulls = Skid(pull_layout)
         at = Signal(range(p.beat_bytes))
-
         end = Signal(range(2 * p.beat_bytes + 1))
-        used_up, enough, take = Signal(), Signal(), Signal()
         m.d.comb += [
             end.eq(at + self.i_size_m1 + 1),
-            enough.eq(word_valid & ((end <= p.beat_bytes) | (more & self.i.valid))),
-            self.o_pulled.eq(self.i_pull & enough),
-            self.o_starved.eq(self.i_pull & ~enough),
-            used_up.eq((self.o_pulled & (end >= p.beat_bytes)) | self.i_drop),
-            self.i.ready.eq(more & (~word_valid | used_up)),
-            take.eq(self.i.valid & self.i.ready),
-            self.o_busy.eq(more | word_valid),
+            pulls.i.valid.eq(self.i_pull),
+            pulls.i.p.at.eq(at),
+            pulls.i.p.size_m1.eq(self.i_size_m1),
+            pulls.i.p.crosses.eq(end > p.beat_bytes),
+            pulls.i.p.uses_up.eq(end >= p.beat_bytes),
+            pulls.i.p.tag.eq(self.i_tag),
+            self.o_pulled.eq(self.i_pull & pulls.i.ready),
+            self.o_at.eq(at),
+        ]
+        with m.If(self.o_pulled):
+            m.d.sync += at.eq(end)
+
+        # The word with the next byte, and the one after it.
+        word, next_word = Signal(8 * p.beat_bytes), Signal(8 * p.beat_bytes)
+        word_valid, next_valid = Signal(), Signal()
+        more = Signal()
+        cut, used_up, advance = Signal(), Signal(), Signal()
+        pull = pulls.o.p
+        m.d.comb += [
+            pulls.o.ready.eq(word_valid & (~pull.crosses | next_valid)),
+            cut.eq(pulls.o.valid & pulls.o.ready),
+            self.o_starved.eq(pulls.o.valid & ~pulls.o.ready),
+            used_up.eq(Mux(pulls.o.valid, cut & pull.uses_up, self.i_drop)),
+            advance.eq(next_valid & (~word_valid | used_up)),
+            self.i.ready.eq(more & (~next_valid | advance)),
+            self.o_busy.eq(more | next_valid | word_valid),
             self.o_word.eq(word),
             self.o_held.eq(word_valid),
-            self.o_at.eq(at),
-            self.o_take.eq(take),
         ]
-        with m.If(take):
+        m.d.sync += self.o_fresh.eq(advance)
+        with m.If(advance):
+            m.d.sync += [word.eq(next_word), word_valid.eq(1), next_valid.eq(0)]
+        with m.Elif(used_up):
+            m.d.sync += word_valid.eq(0)
+        with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
-                word.eq(self.i.p.data),
-                word_valid.eq(1),
+                next_word.eq(self.i.p.data),
+                next_valid.eq(1),
                 more.eq(~self.i.p.last),
                 self.o_error.eq(self.o_error | self.i.p.error),
             ]
-        with m.Elif(used_up):
-            m.d.sync += word_valid.eq(0)
 
-        keep = Cat(Mux(i <= self.i_size_m1, Const(255, 8), 0) for i in range(p.beat_bytes))
-        bytes_ = shift_right(m, Cat(word, self.i.p.data), at, 8 * p.beat_bytes, unit=8)
-        m.d.sync += self.o_valid.eq(self.o_pulled)
-        with m.If(self.o_pulled):
-            m.d.sync += [self.o_piece.eq(bytes_ & keep), at.eq(end)]
+        keep = Cat(Mux(i <= pull.size_m1, Const(255, 8), 0) for i in range(p.beat_bytes))
+        bytes_ = shift_right(m, Cat(word, next_word), pull.at, 8 * p.beat_bytes, unit=8)
+        m.d.sync += [
+            self.o_valid.eq(cut),
+            self.o_piece.eq(bytes_ & keep),
+            self.o_piece_size_m1.eq(pull.size_m1),
+            self.o_tag.eq(pull.tag),
+        ]
 
         with m.If(self.i_open):
             m.d.sync += [more.eq(1), at.eq(self.i_offset), self.o_error.eq(0)]

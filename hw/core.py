@@ -120,19 +120,22 @@ class Core(wiring.Component):
         decoder_pulls = header.o_payload & (serve.valid | unpacker.o_pull)
         decoder_size_m1 = Mux(serve.valid, serve.p.size_m1, unpacker.o_size_m1)
         size_m1 = Mux(header.o_payload, decoder_size_m1, header.o_size_m1)
-        to_lanes, to_unpacker = Signal(), Signal()
         m.d.comb += [
             aligner.i_open.eq(header.o_open),
             aligner.i_offset.eq(header.o_offset),
             aligner.i_drop.eq(header.o_drop),
             aligner.i_pull.eq(header.o_pull | decoder_pulls),
             aligner.i_size_m1.eq(size_m1),
+            aligner.i_tag.header.eq(~header.o_payload),
+            aligner.i_tag.unpacker.eq(header.o_payload & ~serve.valid),
+            aligner.i_tag.lane.eq(Mux(header.o_payload & serve.valid, serve.p.lane, 0)),
+            aligner.i_tag.last.eq(serve.p.last),
             serve.ready.eq(header.o_payload & aligner.o_pulled),
             unpacker.i_pulled.eq(header.o_payload & aligner.o_pulled & ~serve.valid),
             header.i_busy.eq(aligner.o_busy),
             header.i_bus_error.eq(aligner.o_error),
             header.i_piece.eq(aligner.o_piece),
-            header.i_valid.eq(aligner.o_valid),
+            header.i_valid.eq(aligner.o_valid & aligner.o_tag.header),
             header.i_taken.eq(Mux(aligner.o_pulled, size_m1 + 1, 0)),
             payload_crc.i_start.eq(header.o_payload_start),
             payload_crc.i_at.eq(aligner.o_at),
@@ -140,24 +143,25 @@ class Core(wiring.Component):
             payload_crc.i_expected.eq(header.o_payload_crc),
             payload_crc.i_word.eq(aligner.o_word),
             payload_crc.i_held.eq(aligner.o_held),
-            payload_crc.i_next.eq(reader.o.p.data),
-            payload_crc.i_take.eq(aligner.o_take),
+            payload_crc.i_fresh.eq(aligner.o_fresh),
             header.i_crc_done.eq(payload_crc.o_done),
             header.i_crc_good.eq(payload_crc.o_good),
             lanes.i_beat.eq(aligner.o_piece),
-            lanes.i_beat_valid.eq(to_lanes),
+            lanes.i_beat_valid.eq(aligner.o_valid),
+            lanes.i_served.lane.eq(aligner.o_tag.lane),
+            lanes.i_served.last.eq(aligner.o_tag.last),
+            lanes.i_served.size_m1.eq(aligner.o_piece_size_m1),
             lanes.i_load.eq(header.o_load),
             lanes.i_beats.eq(header.o_beats),
             lanes.i_one.eq(header.o_one),
             lanes.i_tail_m1.eq(header.o_tail_m1),
             lanes.i_prime.eq(header.o_prime),
             unpacker.i_beat.eq(aligner.o_piece),
-            unpacker.i_beat_valid.eq(to_unpacker),
+            unpacker.i_beat_valid.eq(aligner.o_valid & aligner.o_tag.unpacker),
         ]
-        m.d.sync += [to_lanes.eq(serve.valid & serve.ready), to_unpacker.eq(unpacker.i_pulled)]
 
         # Segments to one decoder at a time, so that vectors stay in order.
-        lanes_done = ~lanes.o_active & ~lanes.o.valid
+        lanes_done = ~lanes.o_active & ~lanes.o_emits & ~lanes.o.valid
         unpacker_done = ~unpacker.o_active & ~unpacker.o.valid
         illegal = lanes.o_illegal | unpacker.o_illegal
         held = Signal()  # all but a tensor's last vector is out, and that one waits for its checks
@@ -169,6 +173,8 @@ class Core(wiring.Component):
             unpacker.i.valid.eq(header.o_groups.valid & lanes_done),
             header.o_groups.ready.eq(unpacker.i.ready & lanes_done),
             header.i_settled.eq((lanes_done & unpacker_done) | held),
+        ]
+        m.d.sync += [
             header.i_bad.eq(illegal | lanes.o_not_whole | unpacker.o_not_whole),
             header.i_bad_code.eq(Mux(illegal, ErrorCode.VALUE, ErrorCode.LANE)),
         ]
@@ -177,15 +183,18 @@ class Core(wiring.Component):
         vector = Signal(vector_layout(p))
         vector_valid = Signal()
         passes = Signal()
-        quiet = Signal()
+        waited, all_said = Signal(), Signal()  # a tensor's last vector: errors have come in meanwhile
         good = Signal(range(4))
         terminator = Signal()
-        m.d.sync += quiet.eq(~lanes.o_active & ~unpacker.o_active)
+        m.d.sync += [
+            waited.eq(vector_valid & vector.end),
+            all_said.eq(vector_valid & vector.end & waited),
+        ]
         m.d.comb += [
             vector.eq(Mux(lanes.o.valid, lanes.o.payload, unpacker.o.payload)),
             vector_valid.eq(lanes.o.valid | unpacker.o.valid),
-            passes.eq(~vector.end | ((good != 0) & quiet)),
-            held.eq(vector_valid & vector.end & (good == 0) & quiet),
+            passes.eq(~vector.end | ((good != 0) & all_said)),
+            held.eq(vector_valid & vector.end & (good == 0) & all_said),
             packer.i.payload.eq(vector),
             packer.i.valid.eq((vector_valid & passes & ~stopping) | terminator),
             lanes.o.ready.eq(packer.i.ready & passes),

@@ -18,7 +18,7 @@ class Device(wiring.Component):
     """What an SoC integrates: `Core` behind AXI4-Lite registers. The map is golden.registers.
 
     Latency: a push is in the queue 2 cycles after the later of AW and W is taken and, if the decoder is
-    free, the first ARVALID follows 3 cycles after that. Descriptors in the queue follow each other
+    free, the first ARVALID follows 5 cycles after that. Descriptors in the queue follow each other
     as in `Core`: the next stream is read while the one before is decoded.
 
     Interrupt: `irq` is a level, high while an enabled bit is pending; it rises 2 cycles after its

@@ -12,10 +12,12 @@ from atalanta.golden.format import (
     BLOCK_BYTES,
     LANE_LENGTH,
     MAGIC,
+    NARROW_ROW,
     RAW_PARAMS,
     SEGMENT_MULTIPLE,
     SHAPESHIFTER_PARAMS,
     VERSION,
+    WIDE_ROW,
     CodecId,
 )
 from atalanta.golden.params import (
@@ -41,7 +43,7 @@ from atalanta.hw.segment import atalanta_layout, groups_layout, layout_of
 LENGTH_BITS = 32
 BLOCK_BITS = 8 * BLOCK_BYTES
 BASE_BLOCKS = BASE.nbytes // BLOCK_BYTES
-CHECK_CYCLES = 3
+CHECK_CYCLES = 4
 """Cycles after a header's last block until its checks have settled."""
 
 CODE_BITS = 4
@@ -66,7 +68,8 @@ def log2(n: int) -> int:
 class Header(wiring.Component):
     """Walks through a descriptor: header, payload, next header, until tensor and descriptor end.
 
-    Latency: a header of B blocks is checked B + 4 cycles after its first pull; 1 block per cycle. It
+    Latency: a header of B blocks is checked B + 9 cycles after its first pull, B + 6 if it has but two; 1
+    block per cycle, and a pause of 3 after the second one, which says how many there are. It
     pulls headers itself and lends the aligner to whoever decodes (`o_payload`) until the payload is
     gone. The next header is parsed while decoders still work; it is handed over when they are done.
 
@@ -79,7 +82,7 @@ class Header(wiring.Component):
     i: descriptors, in the order of reading.
     o_open, o_offset, o_drop, i_busy, i_bus_error: from and to the aligner.
     o_pull, o_size_m1, i_piece, i_valid: pulls of its own.
-    o_payload: decoders may pull now. i_taken: bytes pulled in this cycle.
+    o_payload: decoders may pull now. i_taken: bytes of pulls noted in this cycle.
     o_atalanta, o_groups: segments to decode. i_settled: decoders have put out all they were given.
     o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_one, o_tail_m1: see `Lengths`.
     o_payload_start, o_payload_size, o_payload_crc, i_crc_done, i_crc_good: see `PayloadCrc`.
@@ -194,7 +197,8 @@ class Header(wiring.Component):
             (~is_atalanta | rows.o_good, ErrorCode.TABLE),
             (~is_atalanta | lengths.o_good, ErrorCode.LENGTH),
             (is_atalanta | (base.lane_bytes == 0), ErrorCode.LENGTH),
-            (~is_raw | (base.payload_bytes == raw_bytes), ErrorCode.LENGTH),
+            # Of no account without the unpacker: the codec is unsupported then.
+            *([(~is_raw | (base.payload_bytes == raw_bytes), ErrorCode.LENGTH)] if p.raw else []),
         ]
 
     def elaborate(self, _platform: object) -> Module:
@@ -215,36 +219,26 @@ class Header(wiring.Component):
         payload_left = Signal(LENGTH_BITS)
         countdown = Signal(range(max(CHECK_CYCLES, p.lane_depth) + 1))
 
-        # Where the sections lie; known from the first block on.
-        row_bytes = Mux(base.bits <= NARROW_BITS, 3, 4)
-        table_bytes = Signal(8)
-        table_blocks = Signal(8)
-        lane_blocks = Signal(8)
-        lanes_bytes = LANE_LENGTH.nbytes << atalanta.lanes_log2
+        # Where the sections lie, in three steps from the first block on: done when the third one comes.
+        row_bytes = Mux(base.bits <= NARROW_BITS, NARROW_ROW.nbytes, WIDE_ROW.nbytes)
+        table_bytes = Signal(range(MAX_ROWS * WIDE_ROW.nbytes + 1))
+        table_blocks = Signal(range(MAX_ROWS * WIDE_ROW.nbytes // BLOCK_BYTES + 1))
+        lane_blocks = Signal(range(LANES[-1] // LANES_PER_BLOCK + 1))
         own_bytes = Signal.like(to_pull)
-        m.d.comb += [
-            table_bytes.eq(atalanta.rows * row_bytes),
+        one = atalanta.lanes_log2 == 0
+        lanes_bytes = LANE_LENGTH.nbytes << atalanta.lanes_log2
+        lanes_up = (1 << atalanta.lanes_log2) + (LANES_PER_BLOCK - 1)
+        m.d.sync += [
+            table_bytes.eq(sum(Mux(row_bytes[i], atalanta.rows << i, 0) for i in range(len(row_bytes)))),
             table_blocks.eq((table_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
-            own_bytes.eq(
-                Mux(
-                    atalanta.lanes_log2 == 0,
-                    table_bytes,
-                    (table_blocks << log2(BLOCK_BYTES)) + lanes_bytes,
-                )
-            ),
-            lane_blocks.eq(
-                Mux(
-                    atalanta.lanes_log2 == 0,
-                    0,
-                    ((1 << atalanta.lanes_log2) + LANES_PER_BLOCK - 1) >> log2(LANES_PER_BLOCK),
-                )
-            ),
+            own_bytes.eq(Mux(one, table_bytes, (table_blocks << log2(BLOCK_BYTES)) + lanes_bytes)),
+            lane_blocks.eq(Mux(one, 0, lanes_up >> log2(LANES_PER_BLOCK))),
         ]
-        table_index = Signal(8)
-        lane_index = Signal(8)
+        table_index = Signal.like(index)
+        lane_index = Signal.like(index)
         in_blocks = Signal()
+        in_sections = Signal()
         m.d.comb += [
-            table_index.eq(index - BASE_BLOCKS),
             lane_index.eq(table_index - table_blocks),
             rows.i_block.eq(block),
             rows.i_index.eq(table_index),
@@ -252,11 +246,7 @@ class Header(wiring.Component):
             rows.i_bits.eq(base.bits),
             rows.i_signed.eq(base.signed),
             rows.i_write.eq(
-                in_blocks
-                & self.i_valid
-                & (index >= BASE_BLOCKS)
-                & (table_index < table_blocks)
-                & (table_index < rows.blocks)
+                in_sections & self.i_valid & (table_index < table_blocks) & (table_index < rows.blocks)
             ),
             lengths.i_lanes_log2.eq(atalanta.lanes_log2),
             lengths.i_lane_bytes.eq(base.lane_bytes),
@@ -264,9 +254,9 @@ class Header(wiring.Component):
             lengths.i_block.eq(block),
             lengths.i_index.eq(lane_index),
             lengths.i_write.eq(
-                in_blocks
+                in_sections
                 & self.i_valid
-                & (index >= BASE_BLOCKS + table_blocks)
+                & (table_index >= table_blocks)
                 & (lane_index < lane_blocks)
                 & (lane_index < lengths.blocks)
             ),
@@ -281,18 +271,20 @@ class Header(wiring.Component):
 
         # The CRC is taken with its own field 0.
         crc_at = BASE.offsets["header_crc"] - BLOCK_BITS
-        m.d.comb += [
+        m.d.sync += [
             crc.i_data.eq(Mux(index == 1, Cat(block[:crc_at], Const(0, 32)), block)),
             crc.i_valid.eq(in_blocks & self.i_valid),
             crc.i_first.eq(in_blocks & self.i_valid & (index == 0)),
         ]
 
         # What decoders need to know.
-        steps = Signal(base.count.shape())
-        m.d.comb += [
-            steps.eq(Mux(base.count == 0, 0, ((base.count - 1) >> atalanta.lanes_log2) + 1)),
-            self.o_atalanta.p.steps.eq(steps),
+        steps_m1 = Signal(base.count.shape())
+        m.d.sync += [
+            steps_m1.eq((base.count - 1) >> atalanta.lanes_log2),
+            self.o_atalanta.p.steps.eq(Mux(base.count == 0, 0, steps_m1 + 1)),
             self.o_atalanta.p.rest.eq(base.count & ((1 << atalanta.lanes_log2) - 1)),
+        ]
+        m.d.comb += [
             self.o_atalanta.p.lanes_log2.eq(atalanta.lanes_log2),
             self.o_atalanta.p.more.eq(base.more),
             self.o_atalanta.p.table.eq(rows.o_table),
@@ -307,8 +299,8 @@ class Header(wiring.Component):
         ]
 
         # Checks settle in two registers: each by itself, then the first that fails.
-        raw_bytes = Signal(LENGTH_BITS)
-        m.d.sync += raw_bytes.eq((base.count * base.bits + 7) >> 3)
+        raw_bits, raw_bytes = Signal(LENGTH_BITS + 3), Signal(LENGTH_BITS)
+        m.d.sync += [raw_bits.eq(base.count * base.bits), raw_bytes.eq((raw_bits + 7) >> 3)]
         fits = base.payload_bytes <= left
         checks = self._checks(base, own_bytes, crc.o_crc, raw_bytes)
         verdict = Signal(CODE_BITS)
@@ -363,10 +355,16 @@ class Header(wiring.Component):
                     m.next = "SKIM"
 
         def next_header() -> None:
-            m.d.sync += [index.eq(0), to_pull.eq(BASE.nbytes)]
+            m.d.sync += [index.eq(0), in_sections.eq(0), to_pull.eq(BASE.nbytes)]
             m.next = "BLOCKS"
 
         m.d.sync += payload_left.eq(payload_left - self.i_taken)
+        skim_size_m1 = Signal(range(p.beat_bytes))
+        skim_known = Signal()
+        m.d.sync += [
+            skim_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
+            skim_known.eq(self.i_taken == 0),
+        ]
         partial = to_pull < BLOCK_BYTES
         m.d.comb += self.o_size_m1.eq(Mux(partial, to_pull - 1, BLOCK_BYTES - 1))
 
@@ -382,20 +380,18 @@ class Header(wiring.Component):
                 interrupts()
 
             with m.State("BLOCKS"):
-                next_to_pull = Signal.like(to_pull)
-                m.d.comb += [
-                    in_blocks.eq(1),
-                    self.o_pull.eq(to_pull != 0),
-                    next_to_pull.eq(to_pull - self.i_taken),
-                ]
-                m.d.sync += to_pull.eq(next_to_pull)
+                m.d.comb += [in_blocks.eq(1), self.o_pull.eq(to_pull != 0)]
+                m.d.sync += to_pull.eq(to_pull - self.i_taken)
                 with m.If(self.i_valid):
-                    m.d.sync += index.eq(index + 1)
+                    m.d.sync += [
+                        index.eq(index + 1),
+                        table_index.eq(index - (BASE_BLOCKS - 1)),
+                        in_sections.eq(index >= BASE_BLOCKS - 1),
+                    ]
                     with m.If(index == 0):
                         first = data.View(layout_of(BASE), Cat(block, Const(0, BLOCK_BITS)))
                         m.d.sync += [
                             base.as_value()[:BLOCK_BITS].eq(block),
-                            to_pull.eq(next_to_pull + first.header_bytes - BASE.nbytes),
                             left.eq(left - first.header_bytes),
                         ]
                         with m.If(first.magic != MAGIC):
@@ -407,8 +403,11 @@ class Header(wiring.Component):
                         with m.Elif(left < first.header_bytes):
                             header_error(ErrorCode.TRUNCATED)
                     with m.If(index == 1):
-                        m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
-                    with m.If((index != 0) & (((index + 1) << log2(BLOCK_BYTES)) >= base.header_bytes)):
+                        m.d.sync += [
+                            base.as_value()[BLOCK_BITS:].eq(block),
+                            to_pull.eq(base.header_bytes - BASE.nbytes),
+                        ]
+                    with m.If((index != 0) & (index == (base.header_bytes - 1) >> log2(BLOCK_BYTES))):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"
                 interrupts()
@@ -458,8 +457,8 @@ class Header(wiring.Component):
             with m.State("SKIM"):
                 m.d.comb += [
                     self.o_skim.eq(1),
-                    self.o_pull.eq(payload_left != 0),
-                    self.o_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
+                    self.o_pull.eq((payload_left != 0) & skim_known),
+                    self.o_size_m1.eq(skim_size_m1),
                 ]
                 with m.If(self.i_bus_error):
                     finish(Const(ErrorCode.BUS, CODE_BITS))

@@ -101,12 +101,12 @@ class Lane(wiring.Component):
     i_beats_left: beats of the lane in the next segment, taken over with `i_load`. From then until
         `i_start`, only `i_prime` asks for beats; the lane may still be busy with the segment before.
     i_prime: ask for one beat, if there is one.
-    o_ask, o_ask_last: the lane asks for a beat in this cycle; it is the lane's last.
+    o_ask, o_ask_last: the lane has asked for a beat in the cycle before; it is the lane's last.
     i_beat, i_write: the beats, in the order of asking.
     o_room: a place is free for a beat beyond those asked for.
     i_start: the segment starts: its bits come next.
     i_table: its table. i_initial, i_feed, i_value: as for `Coder`.
-    o_ready: a step may run. i_step: it does.
+    o_ready: a step may run. i_step: it does. i_move: values move on.
     o_value, o_illegal: as for `Coder`.
     o_whole: all bits of the lane and no more have been used; valid after the last step.
     """
@@ -130,6 +130,7 @@ class Lane(wiring.Component):
                 "i_value": In(1),
                 "o_ready": Out(1),
                 "i_step": In(1),
+                "i_move": In(1),
                 "o_value": Out(p.value_bits),
                 "o_illegal": Out(1),
                 "o_whole": Out(1),
@@ -146,11 +147,17 @@ class Lane(wiring.Component):
         beats_left = Signal(32)
         empty = Signal()
         started = Signal()
-        m.d.comb += [
-            self.o_ask.eq((self.i_prime | (fifo.o_pop & started)) & (beats_left != 0)),
+        some = Signal()  # beats_left is not 0
+        # An ask leaves through a register: what it is made of comes late in the cycle.
+        asks = Signal()
+        m.d.comb += asks.eq((self.i_prime | (fifo.o_pop & started)) & some)
+        m.d.sync += [
+            self.o_ask.eq(asks),
             self.o_ask_last.eq(beats_left == 1),
+            self.o_pop.eq(fifo.o_pop),
+            some.eq(Mux(asks, beats_left > 1, beats_left != 0)),
         ]
-        with m.If(self.o_ask):
+        with m.If(asks):
             m.d.sync += beats_left.eq(beats_left - 1)
         with m.If(self.i_start):
             m.d.sync += started.eq(1)
@@ -158,6 +165,7 @@ class Lane(wiring.Component):
             m.d.sync += [
                 beats_left.eq(self.i_beats_left),
                 empty.eq(self.i_beats_left == 0),
+                some.eq(self.i_beats_left != 0),
                 started.eq(0),
             ]
 
@@ -167,7 +175,6 @@ class Lane(wiring.Component):
             fifo.i_start.eq(self.i_start),
             fifo.i_empty.eq(empty),
             fifo.i_word_ready.eq(window.o_word_ready),
-            self.o_pop.eq(fifo.o_pop),
             window.i_word.eq(fifo.o_word),
             window.i_word_valid.eq(fifo.o_word_valid),
             window.i_ended.eq(fifo.o_ended),
@@ -176,6 +183,7 @@ class Lane(wiring.Component):
             window.i_take.eq(coder.o_take),
             self.o_ready.eq(window.o_ready),
             coder.i_step.eq(self.i_step),
+            coder.i_move.eq(self.i_move),
             coder.i_initial.eq(self.i_initial),
             coder.i_feed.eq(self.i_feed),
             coder.i_value.eq(self.i_value),

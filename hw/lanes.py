@@ -1,11 +1,14 @@
 """All lanes in lockstep, with the router that feeds them."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.hw.bitwise import every
+from atalanta.hw.coder import VALUE_STAGES
 from atalanta.hw.lane import Lane
 from atalanta.hw.output import vector_layout
 from atalanta.hw.router import Router, serve_layout
@@ -16,18 +19,18 @@ class Lanes(wiring.Component):
     """Decodes Atalanta segments, one vector of values per step.
 
     A segment of S steps takes S + W slots. A slot runs as soon as every lane has its bits and the
-    output takes a vector. Latency W + 1 cycles from the first slot to the first vector; 1 vector per
-    cycle; back-pressure on `o`. A segment starts in the cycle after the last slot of the one before,
-    if its header is known; its beats come in meanwhile.
+    output takes a vector. Latency W + 3 cycles from the first slot to the first vector; 1 vector per
+    cycle; back-pressure on `o`. A segment starts after the last vector of the one before has left, if its
+    header is known; its beats come in meanwhile.
 
     Attributes:
     ----------
     i: segments. i_load, i_beats, i_one, i_tail_m1, i_prime: from the header parser.
     o_serve: which lane gets the next beat, and its size.
-    i_beat, i_beat_valid: that beat, one cycle after it was served.
+    i_beat, i_beat_valid, i_served: that beat, some cycles after, and what was said of it.
     o: vectors; `o.valid` does not wait for `o.ready`.
     o_slot: a slot runs in this cycle. o_blocked: it would, but for `o`.
-    o_active: a segment is being decoded.
+    o_active: a segment is being decoded. o_emits: values are on their way to `o`.
     o_illegal, o_not_whole: a value was illegal; a lane did not end with its bits. For one cycle.
     """
 
@@ -44,10 +47,12 @@ class Lanes(wiring.Component):
                 "o_serve": Out(stream.Signature(serve_layout(p))),
                 "i_beat": In(8 * p.beat_bytes),
                 "i_beat_valid": In(1),
+                "i_served": In(serve_layout(p)),
                 "o": Out(stream.Signature(vector_layout(p))),
                 "o_slot": Out(1),
                 "o_blocked": Out(1),
                 "o_active": Out(1),
+                "o_emits": Out(1),
                 "o_illegal": Out(1),
                 "o_not_whole": Out(1),
             }
@@ -63,8 +68,7 @@ class Lanes(wiring.Component):
         for number, lane in enumerate(lanes):
             m.submodules[f"lane{number}"] = lane
 
-        # Beats: asked for by lanes, served by the router, delivered two cycles later.
-        served = Signal(serve_layout(p))
+        # Beats: asked for by lanes, served by the router, delivered when memory has them.
         room = Signal(p.lanes)
         places = [Signal(range(p.lane_fifo + 1), name=f"places{i}", init=p.lane_fifo) for i in range(p.lanes)]
         takes = Signal()
@@ -79,7 +83,6 @@ class Lanes(wiring.Component):
             router.o.ready.eq(self.o_serve.ready & ((router.o.p.lane & room) != 0)),
             takes.eq(self.o_serve.valid & self.o_serve.ready),
         ]
-        m.d.sync += served.eq(router.o.payload)
         for number, lane in enumerate(lanes):
             taken = takes & router.o.p.lane[number]
             beats = self.i_beats[number % len(self.i_beats)]
@@ -89,48 +92,55 @@ class Lanes(wiring.Component):
                 lane.i_beats_left.eq(Mux(self.i_one, 0, beats) if number else beats),
                 lane.i_prime.eq(self.i_prime),
                 lane.i_beat.data.eq(self.i_beat),
-                lane.i_beat.size_m1.eq(served.size_m1),
-                lane.i_beat.last.eq(served.last),
-                lane.i_write.eq(self.i_beat_valid & served.lane[number]),
+                lane.i_beat.size_m1.eq(self.i_served.size_m1),
+                lane.i_beat.last.eq(self.i_served.last),
+                lane.i_write.eq(self.i_beat_valid & self.i_served.lane[number]),
             ]
 
-        # Slots: t counts down what is left, for lanes with a value in the last step and for others.
+        # Slots: counters say what is left, registers beside them what that means for this slot.
         segment = Signal(atalanta_layout(p))
         initial = Signal(range(p.ways + 1))
         feeds = Signal(count_shape())
         values = Signal(count_shape())
+        fills, feeds_more, feeds_last, final = Signal(), Signal(), Signal(), Signal()
+        used, full = Signal(p.lanes), Signal(p.lanes)  # lanes in use; those with a value in the last step
         start, slot = Signal(), Signal()
         ready = every(lane.o_ready for lane in lanes)
         accepts = ~self.o.valid | self.o.ready
-        full = Signal(p.lanes)
         m.d.comb += [
-            self.i.ready.eq(~self.o_active & accepts),
+            self.i.ready.eq(~self.o_active & ~self.o_emits & ~self.o.valid),
             start.eq(self.i.valid & self.i.ready),
             slot.eq(self.o_active & ready & accepts),
             self.o_slot.eq(slot),
             self.o_blocked.eq(self.o_active & ready & ~accepts),
         ]
+        coming = self.i.p
         with m.If(start):
+            is_used = [i < (1 << coming.lanes_log2) for i in range(p.lanes)]
+            is_full = [(i < coming.rest) | (coming.rest == 0) for i in range(p.lanes)]
             m.d.sync += [
-                segment.eq(self.i.payload),
+                segment.eq(coming),
                 initial.eq(p.ways),
-                feeds.eq(self.i.p.steps),
-                values.eq(self.i.p.steps),
-                self.o_active.eq(self.i.p.steps != 0),
+                fills.eq(1),
+                feeds.eq(coming.steps),
+                feeds_more.eq(coming.steps > 1),
+                feeds_last.eq(coming.steps == 1),
+                values.eq(coming.steps),
+                final.eq(coming.steps == 1),
+                used.eq(Cat(is_used)),
+                full.eq(Cat(is_used) & Cat(is_full)),
+                self.o_active.eq(coming.steps != 0),
             ]
-        used = Signal(p.lanes)
-        m.d.comb += [
-            used.eq(Cat(i < (1 << segment.lanes_log2) for i in range(p.lanes))),
-            full.eq(Cat((i < segment.rest) | (segment.rest == 0) for i in range(p.lanes)) & used),
-        ]
-        final = values == 1
         with m.If(slot):
             m.d.sync += [
-                initial.eq(Mux(initial == 0, 0, initial - 1)),
-                feeds.eq(Mux(feeds == 0, 0, feeds - 1)),
+                feeds.eq(Mux(feeds_more, feeds - 1, 0)),
+                feeds_more.eq(feeds_more & (feeds != 2)),
+                feeds_last.eq(feeds_more & (feeds == 2)),
             ]
-            with m.If(initial == 0):
-                m.d.sync += values.eq(values - 1)
+            with m.If(fills):
+                m.d.sync += [initial.eq(initial - 1), fills.eq(initial != 1)]
+            with m.Else():
+                m.d.sync += [values.eq(values - 1), final.eq(values == 2)]
                 with m.If(final):
                     m.d.sync += self.o_active.eq(0)
         for number, lane in enumerate(lanes):
@@ -138,32 +148,40 @@ class Lanes(wiring.Component):
                 lane.i_start.eq(start),
                 lane.i_table.eq(segment.table),
                 lane.i_step.eq(slot),
-                lane.i_initial.eq(initial != 0),
-                lane.i_feed.eq(Mux(feeds > 1, used[number], (feeds == 1) & full[number])),
-                lane.i_value.eq((initial == 0) & Mux(final, full[number], used[number])),
+                lane.i_move.eq(accepts),
+                lane.i_initial.eq(fills),
+                lane.i_feed.eq(Mux(feeds_more, used[number], feeds_last & full[number])),
+                lane.i_value.eq(~fills & Mux(final, full[number], used[number])),
             ]
 
-        # Vectors; a segment without values still ends its tensor.
+        # Vectors go beside their values; a segment without any still ends its tensor.
+        kind = data.StructLayout(
+            {"valid": 1, "keep": p.lanes, "width_log2": len(segment.lanes_log2), "end": 1}
+        )
+        vectors = [Signal(kind, name=f"vector{i}") for i in range(VALUE_STAGES + 1)]
+        first, leaves = vectors[0], vectors[-1]
+        m.d.comb += [
+            first.valid.eq(slot & ~fills),
+            first.keep.eq(Mux(final, full, used)),
+            first.width_log2.eq(segment.lanes_log2),
+            first.end.eq(final & ~segment.more),
+        ]
+        with m.If(start & (coming.steps == 0)):
+            m.d.comb += [first.valid.eq(~coming.more), first.keep.eq(0), first.end.eq(1)]
+        illegal = Cat(lane.o_illegal for lane in lanes).any()
+        m.d.comb += self.o_emits.eq(Cat(vector.valid for vector in vectors[1:]).any())
+        m.d.sync += self.o_illegal.eq(accepts & leaves.valid & illegal)
         with m.If(accepts):
-            m.d.sync += self.o.valid.eq(0)
-        m.d.sync += self.o_illegal.eq(0)
-        with m.If(slot & (initial == 0)):
             m.d.sync += [
-                self.o.valid.eq(1),
+                *(after.eq(before) for before, after in pairwise(vectors)),
+                self.o.valid.eq(leaves.valid),
                 self.o.p.values.eq(Cat(lane.o_value for lane in lanes)),
-                self.o.p.keep.eq(Mux(final, full, used)),
-                self.o.p.width_log2.eq(segment.lanes_log2),
-                self.o.p.end.eq(final & ~segment.more),
-                self.o_illegal.eq(Cat(lane.o_illegal for lane in lanes).any()),
-            ]
-        with m.If(start & (self.i.p.steps == 0)):
-            m.d.sync += [
-                self.o.valid.eq(~self.i.p.more),
-                self.o.p.keep.eq(0),
-                self.o.p.end.eq(1),
+                self.o.p.keep.eq(leaves.keep),
+                self.o.p.width_log2.eq(leaves.width_log2),
+                self.o.p.end.eq(leaves.end),
             ]
 
         ended = Signal()  # a segment without values ends as it starts; its lanes are to be empty
-        m.d.sync += ended.eq((slot & final & (initial == 0)) | (start & (self.i.p.steps == 0)))
+        m.d.sync += ended.eq((slot & final & ~fills) | (start & (self.i.p.steps == 0)))
         m.d.comb += self.o_not_whole.eq(ended & ~every(lane.o_whole for lane in lanes))
         return m

@@ -14,7 +14,7 @@ BYTES_BITS = 32
 class Lengths(wiring.Component):
     """Loads lanes with their lengths, up to 8 lanes a cycle, and sums them up.
 
-    Latency 1 cycle from `i_base` or `i_write` to `o_load`; 1 block per cycle. `i_base` loads lane 0
+    Latency 1 cycle from `i_base` and 2 from `i_write` to `o_load`; 1 block per cycle. `i_base` loads lane 0
     with the whole payload and all others with nothing, which is right for one lane; blocks of the
     lane section then say better.
 
@@ -25,7 +25,7 @@ class Lengths(wiring.Component):
     o_load: lanes that take over their beats in this cycle. o_beats: lane l takes o_beats[l mod 8],
         but with o_one high all lanes but lane 0 have none.
     o_tail_m1: bytes of every lane's last beat less one, as last loaded.
-    o_good: the lanes' bytes sum up to the payload's; valid 2 cycles after the last block.
+    o_good: the lanes' bytes sum up to the payload's; valid 3 cycles after the last block.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -50,7 +50,7 @@ class Lengths(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """Bytes first, then beats from them, a register between: two additions are too long."""
+        """Extras, then bytes, then beats, a register between: two additions are too long."""
         p, m = self._p, Module()
         if not p.atalanta:
             return m  # nothing drives its ports: they stay 0
@@ -58,27 +58,35 @@ class Lengths(wiring.Component):
         lanes = Signal(p.lanes.bit_length())
         m.d.comb += lanes.eq(1 << self.i_lanes_log2)
 
-        nbytes = [Signal(BYTES_BITS, name=f"bytes{i}") for i in range(self.group)]
+        # What stands behind the lanes' lengths is not theirs.
         extras = [Signal(LANE_LENGTH.width, name=f"extra{i}") for i in range(self.group)]
+        here = Signal(self.group)
+        index = Signal.like(self.i_index)
+        write = Signal()
+        m.d.sync += [index.eq(self.i_index), write.eq(self.i_write)]
+        for i, extra in enumerate(extras):
+            is_lane = self.i_index * self.group + i < lanes
+            m.d.sync += [
+                here[i].eq(is_lane),
+                extra.eq(Mux(self.i_write & is_lane, self.i_block.word_select(i, LANE_LENGTH.width), 0)),
+            ]
+
+        nbytes = [Signal(BYTES_BITS, name=f"bytes{i}") for i in range(self.group)]
         load = Signal(p.lanes)
         total = Signal(BYTES_BITS + 7)
         extra_sum = Signal(LANE_LENGTH.width + 3)
         m.d.sync += [
             load.eq(0),
             self.o_one.eq(self.i_base),
-            extra_sum.eq(0),
+            extra_sum.eq(sum(extras[1:], start=extras[0])),
             total.eq(total + extra_sum),
         ]
-        for i, extra in enumerate(extras):
-            here = self.i_index * self.group + i < lanes  # what stands behind them is not theirs
-            m.d.comb += extra.eq(Mux(here, self.i_block.word_select(i, LANE_LENGTH.width), 0))
-            with m.If(self.i_write):
-                m.d.sync += nbytes[i].eq(Mux(here, self.i_lane_bytes + extra, 0))
-        with m.If(self.i_write):
+        with m.If(write):
+            for i, extra in enumerate(extras):
+                m.d.sync += nbytes[i].eq(Mux(here[i], self.i_lane_bytes + extra, 0))
             for block in range(self.blocks):
-                with m.If(self.i_index == block):
+                with m.If(index == block):
                     m.d.sync += load.word_select(block, self.group).eq(-1)
-            m.d.sync += extra_sum.eq(sum(extras[1:], start=extras[0]))
         with m.If(self.i_base):
             one = self.i_lanes_log2 == 0
             m.d.sync += [

@@ -23,8 +23,8 @@ class Reader(wiring.Component):
     Bursts are as long as `burst_beats`, the 4 KiB rule and the descriptor allow. The next
     descriptor's bursts follow the last one's without a pause.
 
-    Latency 3 cycles from descriptor to ARVALID, 1 (with a gearbox 2) from R to `o`; 1 bus word and 1
-    burst per cycle; any back-pressure on AR and `o`.
+    Latency 5 cycles from descriptor to ARVALID, 2 (with a gearbox 3) from R to `o`; 1 bus word per cycle
+    and 1 burst every 2; any back-pressure on AR and `o`.
 
     Attributes:
     ----------
@@ -46,9 +46,12 @@ class Reader(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """Two registers in turn, the burst to ask for and AR, so that neither path is long."""
+        """Length, burst, room, AR: a register after each, so that no path is long."""
         p, m = self._p, Module()
-        m.submodules.prefetch = prefetch = fifo.SyncFIFO(width=bus_word_layout(p).size, depth=p.prefetch)
+        # One place more than is promised: the queue may hold a word on its way to the output.
+        m.submodules.prefetch = prefetch = fifo.SyncFIFOBuffered(
+            width=bus_word_layout(p).size, depth=p.prefetch + 1
+        )
         m.submodules.gearbox = gearbox = Gearbox(p)
         kind = data.StructLayout({"first": 1, "last": 1, "place": range(ratio(p))})
         m.submodules.bursts = bursts = fifo.SyncFIFO(width=kind.size, depth=p.outstanding)
@@ -61,17 +64,23 @@ class Reader(wiring.Component):
         left = Signal(LENGTH_BITS - shift + 1)
         first = Signal()
         place = Signal(range(ratio(p)))
-        burst = Signal(range(p.burst_beats + 1))
+        length = Signal(range(p.burst_beats + 1))
+        length_known = Signal()
+        burst = Signal.like(length)
         burst_at = Signal.like(at)
         burst_kind = Signal(kind)
         burst_valid = Signal()
-        issue = Signal()
+        fits = Signal()
+        load, issue = Signal(), Signal()
         to_page = page_words - at[: (page_words - 1).bit_length()]
         limit = Mux(left < p.burst_beats, left, p.burst_beats)
-        length = Signal.like(burst)
         m.d.comb += [
-            length.eq(Mux(to_page < limit, to_page, limit)),
             self.i.ready.eq((left == 0) & ~self.i_stop),
+            load.eq(length_known & (~burst_valid | issue)),
+        ]
+        m.d.sync += [
+            length.eq(Mux(to_page < limit, to_page, limit)),
+            length_known.eq((left != 0) & ~load),
         ]
         with m.If(self.i.valid & self.i.ready):
             start = self.i.p.address
@@ -82,7 +91,7 @@ class Reader(wiring.Component):
                 first.eq(1),
                 place.eq(start[min(p.axi_bytes, p.beat_bytes).bit_length() - 1 :]),
             ]
-        with m.If((left != 0) & (~burst_valid | issue)):
+        with m.If(load):
             m.d.sync += [
                 burst.eq(length),
                 burst_at.eq(at),
@@ -96,16 +105,17 @@ class Reader(wiring.Component):
             ]
         with m.Elif(issue):
             m.d.sync += burst_valid.eq(0)
-        with m.If(self.i_stop):
-            m.d.sync += [left.eq(0), burst_valid.eq(0)]
 
-        # Ask when there is room for all of it.
+        # Ask when there is room for all of it; room once found does not go away.
         free = Signal(range(p.prefetch + 1), init=p.prefetch)
         popped = Signal()
-        m.d.comb += issue.eq(
-            burst_valid & (free >= burst) & bursts.w_rdy & (~axi.arvalid | axi.arready) & ~self.i_stop
-        )
-        m.d.sync += free.eq(free + popped - Mux(issue, burst, 0))
+        m.d.comb += issue.eq(fits & bursts.w_rdy & (~axi.arvalid | axi.arready) & ~self.i_stop)
+        m.d.sync += [
+            free.eq(free + popped - Mux(issue, burst, 0)),
+            fits.eq(burst_valid & (free >= burst) & ~issue),
+        ]
+        with m.If(self.i_stop):
+            m.d.sync += [left.eq(0), length_known.eq(0), burst_valid.eq(0), fits.eq(0)]
         with m.If(issue):
             m.d.sync += [
                 axi.arvalid.eq(1),
@@ -143,7 +153,12 @@ class Reader(wiring.Component):
             prefetch.r_en.eq(gearbox.i.ready),
             popped.eq(prefetch.r_rdy & gearbox.i.ready),
             self.o_idle.eq(
-                (left == 0) & ~burst_valid & ~axi.arvalid & ~bursts.r_rdy & ~prefetch.r_rdy & ~gearbox.o.valid
+                (left == 0)
+                & ~burst_valid
+                & ~axi.arvalid
+                & ~bursts.r_rdy
+                & (prefetch.level == 0)
+                & ~gearbox.o.valid
             ),
         ]
         connect(m, gearbox.o, flipped(self.o))

@@ -1,13 +1,13 @@
 """The table section of a header, as it comes in and as lanes use it."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.format import BLOCK_BYTES, NARROW_ROW, WIDE_ROW, round_up
 from atalanta.golden.params import MAX_BITS, MAX_ROWS
-from atalanta.hw.bitwise import every, leading_one, position_of
+from atalanta.hw.bitwise import leading_one, position_of
 from atalanta.hw.segment import layout_of
 from atalanta.hw.table import table_layout
 
@@ -23,7 +23,8 @@ def row_bytes(p: DecoderParams) -> int:
 class Rows(wiring.Component):
     """Keeps the blocks of a header's table section and turns them into rows for the lanes.
 
-    Latency 0 from the last block to `o_table`, which stays until the next block is written.
+    Latency 1 cycle from the last block to `o_table` and 2 to `o_good`; both stay until the next block is
+    written.
 
     Attributes:
     ----------
@@ -76,7 +77,8 @@ class Rows(wiring.Component):
         total = p.precision.total
         v_min = [*self._fields(m, section, "v_min"), Const(0)]
         cum = [*self._fields(m, section, "cum"), Const(0)]
-        good = [v_min[0] == 0, cum[0] == 0]
+        good = Signal(p.rows + 2)
+        m.d.sync += [good[p.rows :].eq(Cat(v_min[0] == 0, cum[0] == 0)), self.o_good.eq(good.all())]
         values = Signal(p.value_bits + 1)
         middle = Signal(p.value_bits)
         m.d.comb += [values.eq(1 << self.i_bits), middle.eq(Mux(self.i_signed, values >> 1, 0))]
@@ -89,10 +91,11 @@ class Rows(wiring.Component):
             m.d.comb += [
                 out.cum.eq(Mux(here, cum[row], total)),
                 out.base.eq(v_min[row] - middle),
-                out.last.eq(v_end - v_min[row] - 1),
                 lead.eq(leading_one(out.last)),
                 out.offset_bits.eq(position_of(lead, range(1, p.value_bits + 1))),
             ]
-            good.append(~here | ((v_min[row] < v_end) & (cum[row] <= cum_end)))
-        m.d.comb += self.o_good.eq(every(good))
+            m.d.sync += [
+                out.last.eq(v_end - v_min[row] - 1),
+                good[row].eq(~here | ((v_min[row] < v_end) & (cum[row] <= cum_end))),
+            ]
         return m

@@ -4,17 +4,29 @@ from collections.abc import Mapping
 
 from amaranth.hdl import Module, Signal, Value
 
-CUTS = ("renormalise", "multiply", "select", "narrow", "compare", "shift", "operand")
-"""Where registers go in a way's loop, in the order in which more ways pay for them.
-
-The loop always has a register before the multiplication (where a way takes its bits), so a decoder
-of W ways has the first W - 1 of these.
-"""
+from atalanta.golden.decoder import DecoderParams
 
 
-def cuts(ways: int) -> frozenset[str]:
-    """The cuts of a decoder of `ways` ways."""
-    return frozenset(CUTS[: ways - 1])
+def search_levels(rows: int) -> int:
+    """Levels of a binary search among so many rows."""
+    return (rows - 1).bit_length()
+
+
+def cut_order(p: DecoderParams) -> tuple[str, ...]:
+    """Where registers go in a way's loop, in the order in which more ways pay for them."""
+    if p.search == "parallel":
+        return ("renormalise", "multiply", "select", "narrow", "compare", "shift", "operand")
+    levels = range(search_levels(p.rows))
+    order = [f"search{level}" for level in (*levels[1::2], *reversed(levels[::2]))]
+    return (*order, "renormalise", "select", "narrow", "shift")
+
+
+def cuts(p: DecoderParams) -> frozenset[str]:
+    """The cuts of a decoder of W ways.
+
+    The loop always has a register before the search (where a way takes its bits), so these are W - 1.
+    """
+    return frozenset(cut_order(p)[: p.ways - 1])
 
 
 def stage(m: Module, name: str, cut: bool, step: Value, values: Mapping[str, Value]) -> dict[str, Signal]:

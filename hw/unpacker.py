@@ -168,7 +168,7 @@ class Unpacker(wiring.Component):
         ends = ahead == 1
         final = slots_left == 1
         m.d.comb += [
-            self.i.ready.eq(~self.o_active & accepts),
+            self.i.ready.eq(~self.o_active & ~self.o.valid),
             start.eq(self.i.valid & self.i.ready),
             step.eq(self.o_active & window.o_ready & accepts),
             self.o_slot.eq(step),

@@ -13,11 +13,14 @@ constexpr i64 kUnknown = std::numeric_limits<i64>::max() / 4;
 constexpr i64 kPageBytes = 4096;
 constexpr i64 kBlockBytes = 16;
 constexpr i64 kDescriptors = 4;   // hw.core.DESCRIPTORS
-constexpr i64 kCheckCycles = 4;   // hw.header: a block's latency, then CHECK_CYCLES
+constexpr i64 kCheckCycles = 5;   // hw.header: a block's latency, then CHECK_CYCLES
+constexpr i64 kValueStages = 2;   // hw.coder.VALUE_STAGES
+constexpr i64 kBaseBlocks = 2;    // hw.header.BASE_BLOCKS
 constexpr i64 kQueueBeats = 4;    // hw.unpacker.QUEUE_BEATS
 constexpr i64 kUnpackSlots = 8;   // hw.unpacker: slots before the first vector (LEAD + STAGES)
 constexpr std::size_t kLanes = 64;     // golden.params.LANES
 const std::string kLawBroken = "conservation law broken: ";
+constexpr i64 kPrefetch = 2;      // hw.reader: from R to the prefetch FIFO's output
 constexpr i64 kWordBytes = 4;     // golden.format.WORD_BITS
 
 struct Interval {  // cycles from .. to, both included
@@ -110,11 +113,11 @@ class Words {
   i64 next() {
     if (next_ == kUnknown) {
       if (ratio_ == 1) {
-        next_ = arrival() + 1;
+        next_ = arrival() + kPrefetch;
       } else if (p_.axi_bytes < p_.beat_bytes) {
         i64 accept = 0;
         do {  // join: o is refilled from the cycle on in which the word before is popped
-          accept = std::max({arrival() + 1, accepted_bus_ + 1, popped_});
+          accept = std::max({arrival() + kPrefetch, accepted_bus_ + 1, popped_});
           pop_bus(accept);
           ++place_;
           --bus_left_;
@@ -122,7 +125,7 @@ class Words {
         place_ = 0;
         next_ = accept + 1;
       } else if (fresh_) {  // split: a bus word is taken in with the last part of the one before
-        const i64 accept = std::max(arrival() + 1, popped_);
+        const i64 accept = std::max(arrival() + kPrefetch, popped_);
         pop_bus(accept);
         next_ = accept + 1;
       } else {
@@ -210,7 +213,7 @@ class Words {
   // before `*most` more beats have arrived.
   i64 ask(i64* most) {
     if (burst_ == 0 && !load()) return kUnknown;
-    i64 issue = std::max(load_ + 1, handshake_);
+    i64 issue = std::max(load_ + 2, handshake_);  // `fits` lies between
     const i64 end = bursts_ - p_.outstanding;
     if (end >= 0) {  // `bursts` has a free place in the cycle after a burst's last beat
       if (ends_.count() <= end) {
@@ -220,12 +223,12 @@ class Words {
       issue = std::max(issue, ends_[end] + 1);
     }
     const i64 needed = words_issued_ + burst_ - p_.prefetch;
-    if (needed > 0) {  // `free` counts a pop in the cycle after
+    if (needed > 0) {  // `free` counts a pop in the cycle after, `fits` sees that in the next
       if (pops_.count() < needed) {
         *most = needed - pops_.count();
         return kUnknown;
       }
-      issue = std::max(issue, pops_[needed - 1] + 1);
+      issue = std::max(issue, pops_[needed - 1] + 2);
     }
     issue_ = issue;
     const i64 want = memory_.next_ready(issue + 1, false);
@@ -247,9 +250,9 @@ class Words {
       accepted_.push_back(accept);
       at_ = tensors_[tensor].address / p_.axi_bytes;
       left_ = bus_words_of(tensors_[tensor]);
-      from = accept + 1;
+      from = accept + 2;  // `length` lies between
     } else {
-      from = load_ + 1;
+      from = load_ + 2;
     }
     const i64 page_words = kPageBytes / p_.axi_bytes;
     burst_ = std::min({left_, p_.burst_beats, page_words - at_ % page_words});
@@ -283,72 +286,81 @@ class Words {
 };
 
 // hw.aligner.Aligner: when a piece of the stream can be pulled.
+//
+// Words come into the register `next` and from there into `word`, pulls into a queue of two.
 class Aligner {
  public:
+  struct Pull {  // cycles in which a pull is noted and in which its piece is cut out
+    i64 noted, cut;
+  };
+
   Aligner(const DecoderParams& p, Words& words) : p_(p), words_(words) {}
 
   void open(i64 tensor, i64 cycle) {
     words_.open(tensor);
     left_ = words_.words(tensor);
     at_ = words_.offset(tensor);
-    load(cycle + 1);
+    fetch(cycle + 1);
+    advance(0);
   }
 
-  // Pulls `size` bytes, asked for from cycle `from` on; the cycle in which they are pulled.
-  i64 pull(i64 from, i64 size) {
+  // Pulls `size` bytes, asked for from cycle `from` on.
+  Pull pull(i64 from, i64 size) {
     const i64 end = at_ + size;
     bytes += size;
-    i64 cycle = std::max(from, loaded_ + 1);
-    if (end > p_.beat_bytes) {
-      cycle = std::max(cycle, words_.next());
-      words_.pop(cycle);
-      --left_;
-      loaded_ = cycle;
-      last_used_ = cycle;
-      at_ = end - p_.beat_bytes;
-    } else {
-      last_used_ = loaded_;
-      at_ = end;
-      if (end == p_.beat_bytes) {
-        at_ = 0;
-        load(cycle);
-      }
-    }
-    append(starved, from, cycle - 1);
-    return cycle;
+    const i64 noted = std::max(from, cut_before_ + 1);
+    const i64 first = std::max(noted, cut_) + 1;
+    i64 cut = std::max(first, word_ + 1);
+    if (end > p_.beat_bytes) cut = std::max(cut, next_ + 1);
+    last_used_ = word_;
+    at_ = end % p_.beat_bytes;
+    if (end >= p_.beat_bytes) advance(cut);
+    if (end > p_.beat_bytes) last_used_ = word_;
+    append(starved, first, cut - 1);
+    cut_before_ = cut_;
+    cut_ = cut;
+    return {noted, cut};
   }
 
   // Throws away what is left, from cycle `from` on; the first cycle in which nothing is.
   i64 drop(i64 from) {
     i64 cycle = from;
-    while (loaded_ != kUnknown) {
-      cycle = std::max(cycle, loaded_ + 1);
-      load(cycle);
-      if (loaded_ == kUnknown) ++cycle;
+    while (word_ != kUnknown) {
+      cycle = std::max(cycle, word_ + 1);
+      advance(cycle);
+      if (word_ == kUnknown) ++cycle;
     }
     return cycle;
   }
 
-  bool held(i64 cycle) const { return loaded_ < cycle; }
   i64 at() const { return at_; }
-  i64 loaded() const { return loaded_; }
-  i64 last_used() const { return last_used_; }  // when the word with the last byte pulled had come in
+  i64 last_used() const { return last_used_; }  // when the word with the last byte pulled came into `word`
 
   std::vector<Interval> starved;
   i64 bytes = 0;  // pulled
 
  private:
-  void load(i64 from) {
-    loaded_ = kUnknown;
+  void fetch(i64 from) {
+    next_ = kUnknown;
     if (left_ == 0) return;
-    loaded_ = std::max(from, words_.next());
-    words_.pop(loaded_);
+    next_ = std::max(from, words_.next());
+    words_.pop(next_);
     --left_;
+  }
+
+  // `word` is free from cycle `from` on.
+  void advance(i64 from) {
+    word_ = kUnknown;
+    if (next_ == kUnknown) return;
+    word_ = std::max(from, next_ + 1);
+    fetch(word_);
   }
 
   const DecoderParams& p_;
   Words& words_;
-  i64 left_ = 0, at_ = 0, loaded_ = kUnknown, last_used_ = 0;
+  i64 left_ = 0, at_ = 0, last_used_ = 0;
+  i64 word_ = kUnknown, next_ = kUnknown;  // when these came to be what they are
+  i64 cut_before_ = -1, cut_ = -1;
 };
 
 // hw.output: packer, skid buffer and whoever takes the words.
@@ -394,14 +406,50 @@ class Output {
   i64 filled_ = 0, word_gone_ = -1, spare_free_ = -1, left_ = -1;
 };
 
+// From slots to the packer: registers that all move on together, unless the last one's vector has to wait.
+class Emitter {
+ public:
+  Emitter(Output& output, i64 stages) : output_(output), stages_(stages) {}
+
+  // The first cycle from `cycle` on in which the registers move.
+  i64 moves(i64 cycle) const {
+    for (const Interval& hold : holds_) {
+      if (hold.from <= cycle && cycle <= hold.to) cycle = hold.to + 1;
+    }
+    return cycle;
+  }
+
+  // When the vector of a slot in cycle `slot` comes into the last register.
+  i64 shown(i64 slot) const {
+    for (i64 i = 0; i < stages_; ++i) slot = moves(slot + 1);
+    return slot + 1;
+  }
+
+  // The vector of that slot: when it passes on, which it does not before `earliest`.
+  i64 vector(i64 slot, i64 earliest, i64 width, bool end) {
+    const i64 from = shown(slot);
+    const i64 pass = output_.vector(std::max(from, earliest), width, end);
+    holds_.push_back({from, pass - 1});
+    if (static_cast<i64>(holds_.size()) > stages_ + 1) holds_.pop_front();
+    return pass;
+  }
+
+  bool always() const { return output_.always(); }
+
+ private:
+  Output& output_;
+  const i64 stages_;
+  std::deque<Interval> holds_;  // of the last vectors; older ones are past
+};
+
 // The slots of one segment: hw.lanes.Lanes or hw.unpacker.Unpacker moving on.
 //
 // Slots follow each other without a pause but where one needs a beat that is not there, or the output is full.
 // So a beat that comes no later than its slot would without any pause is of no further interest.
 class Slots {
  public:
-  Slots(Output& output, i64 count, i64 silent, i64 width, i64 start)
-      : output_(output), count_(count), silent_(silent), width_(width), start_(start), cycle_(start) {}
+  Slots(Emitter& emitter, i64 count, i64 silent, i64 width, i64 start)
+      : emitter_(emitter), count_(count), silent_(silent), width_(width), start_(start), cycle_(start) {}
 
   // Slot `slot`, which has not run, cannot run before `cycle`.
   void need(i64 slot, i64 cycle) {
@@ -445,22 +493,20 @@ class Slots {
   void go(i64 to) {
     while (slot_ < to) {
       const i64 ready = std::max(cycle_ + 1, earliest_);
-      const i64 cycle = std::max(ready, accepts_);
+      const i64 cycle = emitter_.moves(ready);
       append(waits, cycle_ + 1, ready - 1);
       blocked += cycle - ready;
       if (runs_.empty() || cycle != cycle_ + 1) runs_.push_back({slot_ + 1, cycle});
-      const i64 steps = output_.always() ? to - slot_ : 1;
+      const i64 steps = emitter_.always() ? to - slot_ : 1;
       slot_ += steps;
       cycle_ = cycle + steps - 1;
-      if (!output_.always() && slot_ >= silent_ && slot_ + 1 < count_) {
-        accepts_ = output_.vector(cycle_ + 1, width_, false);
-      }
+      if (!emitter_.always() && slot_ >= silent_ && slot_ + 1 < count_) emitter_.vector(cycle_, 0, width_, false);
     }
   }
 
-  Output& output_;
+  Emitter& emitter_;
   const i64 count_, silent_, width_, start_;
-  i64 slot_ = -1, cycle_, earliest_ = 0, accepts_ = 0;
+  i64 slot_ = -1, cycle_, earliest_ = 0;
   std::vector<Run> runs_;
   std::deque<Run> late_;  // beats that hold up their slots, by slot
 };
@@ -477,13 +523,14 @@ class Decoder {
         words_(p, memory, tensors, count),
         aligner_(p, words_),
         output_(p, ready, period),
+        emitters_{Emitter(output_, 0), Emitter(output_, kValueStages)},
         pops_(kLanes) {}
 
   std::string run(DecoderStats* stats, i64* ends);
 
  private:
   i64 header(const DecoderSegment& segment, i64 from);
-  i64 crc_done(const DecoderSegment& segment, i64 start, i64 at, bool used, i64 last_use) const;
+  i64 crc_done(const DecoderSegment& segment, i64 start, i64 at) const;
   i64 lanes(const DecoderSegment& segment, i64 checked);
   i64 groups(const DecoderSegment& segment, i64 checked);
   void close(Slots& slots);
@@ -499,6 +546,7 @@ class Decoder {
   Words words_;
   Aligner aligner_;
   Output output_;
+  Emitter emitters_[2];  // of the unpacker and of the lanes
 
   i64 start_ = 0;                      // the segment's first cycle in its decoder
   i64 passed_ = -1;                    // when the last vector left its decoder
@@ -512,22 +560,26 @@ class Decoder {
 
 // Parses one header from cycle `from` on; the cycle in which its checks are done.
 i64 Decoder::header(const DecoderSegment& segment, i64 from) {
-  i64 pulled = from - 1;
+  Aligner::Pull pull{from - 1, 0};
   for (i64 at = 0; at < segment.header_bytes; at += kBlockBytes) {
-    pulled = aligner_.pull(pulled + 1, std::min(kBlockBytes, segment.header_bytes - at));
+    // How many more blocks there are is known a cycle after the base's last one.
+    from = at == kBaseBlocks * kBlockBytes ? pull.cut + 2 : pull.noted + 1;
+    pull = aligner_.pull(from, std::min(kBlockBytes, segment.header_bytes - at));
   }
-  return pulled + 1 + kCheckCycles;
+  return pull.cut + 1 + kCheckCycles;
 }
 
 // hw.payload_crc.PayloadCrc: when o_done is high.
-i64 Decoder::crc_done(const DecoderSegment& segment, i64 start, i64 at, bool used, i64 last_use) const {
+i64 Decoder::crc_done(const DecoderSegment& segment, i64 start, i64 at) const {
   const i64 zeros = (p_.beat_bytes - (at + segment.payload_bytes) % p_.beat_bytes) % p_.beat_bytes;
-  return std::max(start + 2 + zeros, used ? last_use + 3 : 0);
+  i64 done = start + 2 + std::max<i64>(zeros, 2);
+  if (segment.payload_bytes != 0) done = std::max(done, std::max(start + 2, aligner_.last_used() + 1) + 3);
+  return done;
 }
 
 i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
-  start_ = std::max(checked + 1, passed_ + (was_atalanta_ ? 0 : 1));
-  Slots slots(output_, segment.slots, p_.ways, segment.lanes, start_);
+  start_ = std::max(checked, passed_) + 1;  // the last vector of the segment before has left
+  Slots slots(emitters_[1], segment.slots, p_.ways, segment.lanes, start_);
   const DecoderBeat* const beats = segment.beat;
   if (static_cast<i64>(pulled_.size()) < segment.beats) pulled_.resize(static_cast<std::size_t>(segment.beats));
   i64* const pulled = pulled_.data();
@@ -537,13 +589,13 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
     const DecoderBeat& beat = beats[b];
     const bool same = b > 0 && beat.ask == beats[b - 1].ask && beat.lane > beats[b - 1].lane;
     i64 pick = before;
-    if (!same) {  // another mask: into the queue, out of it, into the register `asks`
+    if (!same) {  // another mask: into a register, the queue, out of it, into the register `asks`
       i64 asked;
       if (beat.ask < 0) {
-        asked = checked + 1 + ++round;
+        asked = checked + 2 + ++round;
       } else {
         slots.run(beat.ask);
-        asked = slots.last();
+        asked = slots.last() + 1;
       }
       pick = std::max({picked + 1, asked + 2, before});
     }
@@ -555,9 +607,11 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
       const i64 held = static_cast<i64>(pops.size()) - (p_.lane_fifo - place);
       if (held >= 0) from = std::max(from, pops[static_cast<std::size_t>(held)] + 1);
     }
-    before = pulled[b] = aligner_.pull(from, beat.nbytes);
+    const Aligner::Pull pull = aligner_.pull(from, beat.nbytes);
+    before = pull.noted;
+    pulled[b] = pull.cut;
     // A beat goes through the aligner, the lane's FIFO and its word register; the first also fills the window.
-    slots.need(beat.need, beat.need == 0 ? std::max(before + 4, start_ + 3) : before + 3);
+    slots.need(beat.need, beat.need == 0 ? std::max(pull.cut + 4, start_ + 3) : pull.cut + 3);
   }
   slots.run(segment.slots - 1);
 
@@ -583,7 +637,7 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
       pop = slots.at(beat.free);
       if (left == 0) pop = std::max(pop, there);
     }
-    pops_[beat.lane][pops_[beat.lane].size() - 1 - static_cast<std::size_t>(left)] = pop;
+    pops_[beat.lane][pops_[beat.lane].size() - 1 - static_cast<std::size_t>(left)] = pop + 1;  // a register later
     --open;
   }
   close(slots);
@@ -591,20 +645,20 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
 }
 
 i64 Decoder::groups(const DecoderSegment& segment, i64 checked) {
-  start_ = std::max(checked + 1, passed_ + (was_atalanta_ ? 1 : 0));
+  start_ = std::max(checked, passed_) + 1;  // the last vector of the segment before has left
   const i64 beat_bits = 8 * p_.beat_bytes;
   i64 width_bits = 0;
   while (p_.value_bits >> width_bits) ++width_bits;
   const i64 most = width_bits + 16 + 16 * p_.value_bits;          // hw.unpacker.BitWindow.most
   const i64 window = (beat_bits - 1 + most + beat_bits - 1) / beat_bits;
-  Slots slots(output_, segment.slots, kUnpackSlots, 16, start_);
+  Slots slots(emitters_[0], segment.slots, kUnpackSlots, 16, start_);
   std::vector<i64> loaded(static_cast<std::size_t>(segment.beats));
-  i64 pulled = -1;
+  Aligner::Pull pull{-1, -1};
   for (i64 beat = 0; beat < segment.beats; ++beat) {
-    i64 from = std::max(start_ + 1, pulled + 1);
+    i64 from = std::max(start_, pull.noted) + 1;
     if (beat >= kQueueBeats) from = std::max(from, loaded[static_cast<std::size_t>(beat - kQueueBeats)] + 1);
-    pulled = aligner_.pull(from, segment.beat[beat].nbytes);
-    i64 load = pulled + 2;
+    pull = aligner_.pull(from, segment.beat[beat].nbytes);
+    i64 load = pull.cut + 2;
     if (beat > 0) load = std::max(load, loaded[static_cast<std::size_t>(beat - 1)] + 1);
     if (beat >= window) {
       const i64 slot = segment.beat[beat - window].free;
@@ -616,7 +670,7 @@ i64 Decoder::groups(const DecoderSegment& segment, i64 checked) {
   }
   slots.run(segment.slots - 1);
   close(slots);
-  return pulled;
+  return pull.noted;
 }
 
 // Takes over what a segment's slots came to.
@@ -628,7 +682,7 @@ void Decoder::close(Slots& slots) {
   waits_.insert(waits_.end(), slots.waits.begin(), slots.waits.end());
 }
 
-// The segment's last vector goes out; a tensor's waits for the decoder to be quiet and for the verdict.
+// The segment's last vector goes out; a tensor's waits for errors, two cycles, and for the verdict.
 void Decoder::finish(const DecoderSegment& segment, i64 good) {
   values_ += segment.count;
   was_atalanta_ = segment.atalanta != 0;
@@ -636,9 +690,10 @@ void Decoder::finish(const DecoderSegment& segment, i64 good) {
     passed_ = start_;
     return;
   }
-  i64 from = lasted_ + 1;
-  if (!segment.more) from = std::max(segment.count ? lasted_ + 2 : from, good + 1);
-  passed_ = output_.vector(from, was_atalanta_ ? segment.lanes : 16, !segment.more);
+  Emitter& emitter = emitters_[was_atalanta_];
+  i64 earliest = 0;
+  if (!segment.more) earliest = std::max(emitter.shown(lasted_) + 2, good + 1);
+  passed_ = emitter.vector(lasted_, earliest, was_atalanta_ ? segment.lanes : 16, !segment.more);
 }
 
 // The first conservation law that does not hold once all is decoded, or nothing.
@@ -675,14 +730,11 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
       const DecoderSegment& segment = segments_[tensors_[tensor].first_segment + s];
       const i64 checked = header(segment, from);
       const i64 at = aligner_.at();
-      const bool used = aligner_.held(checked + 1) || segment.payload_bytes > 0;
-      const i64 first_use = std::max(checked, aligner_.loaded());
       const i64 pulled = segment.atalanta ? lanes(segment, checked) : groups(segment, checked);
       if (words_.failed()) return refusal(tensor);
-      const i64 last_use = segment.payload_bytes ? std::max(first_use, aligner_.last_used()) : checked;
-      const i64 entry = checked + 1 + (segment.atalanta ? segment.lane_depth : 0);
-      verdict = std::max({entry, segment.payload_bytes ? pulled + 1 : 0, start_ + 1,
-                          crc_done(segment, checked, at, used, last_use)});
+      const i64 primed = checked + 1 + (segment.atalanta ? segment.lane_depth : 0);
+      verdict = std::max({primed, segment.payload_bytes ? pulled + 1 : 0, start_ + 1,
+                          crc_done(segment, checked, at)});
       finish(segment, verdict);
       from = verdict + 1;
     }

@@ -17,11 +17,13 @@ from mutants import mutant
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.params import Precision
 from atalanta.golden.table import PUBLISHED
-from atalanta.hw.coder import Coder
+from atalanta.hw.coder import VALUE_STAGES, Coder
 from atalanta.hw.table import row_layout
 
 SMALLEST = Precision(code=5, count=2)
 SMALL = Precision(code=6, count=3)
+DEPTH = 2 + VALUE_STAGES
+"""Cycles from a state to the values of two ways."""
 
 
 def params(ways: int, precision: Precision) -> DecoderParams:
@@ -89,7 +91,8 @@ def steps_are_golden(s: Spec, p: DecoderParams, component: type[Coder] = Coder) 
         share = golden.bounds[r + 1] - golden.bounds[r]
         s.assume(~legal | Mux(cum[r] < cum[r + 1], share >= least_share(p.precision), share == 0))
 
-    s.assume(dut.i_step)
+    s.assume(dut.i_step & dut.i_move)
+    s.assume(dut.i_initial | dut.i_value | ~dut.i_feed)  # whoever goes on after its first code has a value
     chosen = Array(Value.cast(table[r]) for r in range(p.rows))[golden.row]
     now = legal & (s.age == 0)
     s.claim("the row is golden's", s.peek("dut.select_row", len(chosen)) == chosen, when=now)
@@ -127,10 +130,19 @@ def steps_are_golden(s: Spec, p: DecoderParams, component: type[Coder] = Coder) 
     continues = at_end["legal"] & ~dut.i_initial
     s.claim("golden's loops end within max_shift", ~at_end["still"], when=continues)
     s.claim("bits taken are golden's", dut.o_take == shift + offset_bits, when=continues)
-    value = (row.base + offset)[: p.value_bits]
-    s.claim("the value is golden's", dut.o_value == value, when=continues & dut.i_value)
-    illegal = dut.i_value & (offset > row.last)
-    s.claim("an offset beyond its row is illegal", dut.o_illegal == illegal, when=continues)
+    ends = delayed(
+        m,
+        dut.i_move,
+        VALUE_STAGES,
+        {
+            "continues": continues,
+            "valid": dut.i_value,
+            "value": (row.base + offset)[: p.value_bits],
+            "illegal": dut.i_value & (offset > row.last),
+        },
+    )
+    s.claim("the value is golden's", dut.o_value == ends["value"], when=ends["continues"] & ends["valid"])
+    s.claim("an offset beyond its row is illegal", dut.o_illegal == ends["illegal"], when=ends["continues"])
 
     goes_on = s.past(continues & dut.i_feed & dut.i_step)
     next_delta = (at_end["delta"] << shift | refill)[:code]
@@ -150,12 +162,12 @@ def test_rows_have_codes(check: Prove) -> None:
 
 
 def test_small_coder(check: Prove) -> None:
-    check(lambda s: steps_are_golden(s, params(2, SMALL)), "bmc", 3)
+    check(lambda s: steps_are_golden(s, params(2, SMALL)), "bmc", DEPTH)
 
 
 @pytest.mark.slow
 def test_published_coder(check: Prove) -> None:
-    check(lambda s: steps_are_golden(s, params(2, PUBLISHED)), "bmc", 3)
+    check(lambda s: steps_are_golden(s, params(2, PUBLISHED)), "bmc", DEPTH)
 
 
 @pytest.mark.slow
@@ -165,12 +177,16 @@ def test_published_coder(check: Prove) -> None:
         ("(zeros - ~straddles)", "(zeros - 1)", "window"),
         ('s[f"bound{row}"] <= s["delta"]', 's[f"bound{row}"] < s["delta"]', "row"),
         ('s["low"] + s["end"] - 1)', 's["low"] + s["end"])', "window"),
-        ("(self.i_bits >> shift) &", "self.i_bits &", "value"),
-        ("offset > end_row.last", "offset >= end_row.last", "illegal"),
+        ("(bits >> cut_shift) &", "bits &", "value"),
+        ("offset > last[-1]", "offset >= last[-1]", "illegal"),
         ('"delta": Mux(self.i_initial, 0, end_delta)', '"delta": end_delta', "first"),
-        ("self.o_take.eq(shift + offset_bits)", "self.o_take.eq(shift)", "bits taken"),
+        (
+            '"take": s["shift"] + data.View(row_layout(p), s["row"]).offset_bits',
+            '"take": s["shift"]',
+            "bits taken",
+        ),
     ],
 )
 def test_broken_coders_are_found(check: Prove, old: str, new: str, refuted: str) -> None:
     with pytest.raises(RefutedError, match=refuted):
-        check(lambda s: steps_are_golden(s, params(2, SMALLEST), mutant(Coder, old, new)), "bmc", 3)
+        check(lambda s: steps_are_golden(s, params(2, SMALLEST), mutant(Coder, old, new)), "bmc", DEPTH)

@@ -1,5 +1,6 @@
 """Aligner: pieces of any size from any byte on are what the words hold, one a cycle."""
 
+from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -11,7 +12,8 @@ from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.params import BEAT_BYTES
 from atalanta.hw.aligner import Aligner
 
-LATENCY = 1
+LATENCY = 2
+"""Cycles from a pull to its piece."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class AlignerBench:
     give: Pauses
     pull: Pauses
     pulled: list[int] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
+    due: deque[tuple[int, int, int]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         random = Random(0)
@@ -79,6 +83,7 @@ class AlignerBench:
         self.words = [d.words(self.p, random) for d in self.descriptors]
         words = [word for words in self.words for word in words]
         self.taken = self.bench.produce(self.dut.i, words, self.give)
+        self.bench.add(self._pieces, background=True)
         self.bench.add(self._pulls)
         self.bench.run()
         assert len(self.taken) == len(words)
@@ -95,10 +100,11 @@ class AlignerBench:
             at = 0
             for size in d.pulls:
                 await self._pull(ctx, d, at, size, self.pull.gap(random))
-                if ctx.get(dut.o_held):
-                    here = words[(d.offset + at + size) // self.p.beat_bytes]
-                    assert ctx.get(dut.o_word) == here["data"]
                 at += size
+            while self.due:
+                await ctx.tick()
+            if ctx.get(dut.o_held):
+                assert ctx.get(dut.o_word) == words[(d.offset + at) // self.p.beat_bytes]["data"]
             ctx.set(dut.i_drop, 1)
             while ctx.get(dut.o_busy):
                 await ctx.tick()
@@ -108,21 +114,26 @@ class AlignerBench:
     async def _pull(self, ctx: Any, d: Descriptor, at: int, size: int, gap: int) -> None:
         dut = self.dut
         for _ in range(gap):
-            assert not ctx.get(dut.o_pulled)
-            assert not ctx.get(dut.o_starved), "who does not pull does not wait"
             await ctx.tick()
-            assert not ctx.get(dut.o_valid), "no piece without a pull"
+        tag = len(self.pulled) % 2
         ctx.set(dut.i_pull, 1)
         ctx.set(dut.i_size_m1, size - 1)
-        pulled = False
-        while not pulled:
-            assert ctx.get(dut.o_at) == (d.offset + at) % self.p.beat_bytes
-            _, _, pulled, starved = await ctx.tick().sample(dut.o_pulled, dut.o_starved)
-            assert pulled != starved
-            assert ctx.get(dut.o_valid) == pulled
+        ctx.set(dut.i_tag.header, tag)
+        assert ctx.get(dut.o_at) == (d.offset + at) % self.p.beat_bytes
+        await ctx.tick().until(dut.o_pulled)
         self.pulled.append(self.bench.cycle - 1)
-        assert ctx.get(dut.o_piece) == int.from_bytes(d.data[at : at + size], "little")
+        self.due.append((int.from_bytes(d.data[at : at + size], "little"), size - 1, tag))
         ctx.set(dut.i_pull, 0)
+
+    async def _pieces(self, ctx: Any) -> None:
+        """Pieces come in the order of pulls, and who does not pull does not wait."""
+        dut = self.dut
+        seen = (dut.o_valid, dut.o_starved, dut.o_piece, dut.o_piece_size_m1, dut.o_tag.header)
+        async for _, _, valid, starved, *piece in ctx.tick().sample(*seen):
+            assert not starved or self.due
+            if valid:
+                self.pieces.append(self.bench.cycle - 1)
+                assert tuple(piece) == self.due.popleft()
 
 
 every_beat = pytest.mark.parametrize(
@@ -146,8 +157,8 @@ def test_a_piece_per_cycle(p: DecoderParams, offset: int) -> None:
     size = p.beat_bytes
     offset %= size
     run = AlignerBench(p, [Descriptor(offset, bytes(20 * size - offset), [size] * 19)], NONE, NONE)
-    first = run.pulled[0]
-    assert run.pulled == list(range(first, first + 19))
+    first = run.pieces[0]
+    assert run.pieces == list(range(first, first + 19))
 
 
 @every_beat
@@ -170,6 +181,7 @@ def test_a_piece_after_the_latency_and_no_earlier() -> None:
         ctx.set(dut.i_open, 1)
         await ctx.tick()
         ctx.set(dut.i_open, 0)
+        await ctx.tick().repeat(4)  # until the word is at hand
         ctx.set(dut.i_pull, 1)
         ctx.set(dut.i_size_m1, 1)
         await ctx.tick().until(dut.o_pulled)

@@ -11,11 +11,11 @@ from tables import hardware_rows, random_table
 
 from atalanta.golden.bits import BitReader
 from atalanta.golden.coder import WayDecoder
-from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.decoder import SEARCHES, DecoderParams
 from atalanta.golden.params import WAYS, AtalantaParams, Precision
 from atalanta.golden.reference.atalanta import encode_lane
 from atalanta.golden.table import PUBLISHED, Table
-from atalanta.hw.coder import Coder
+from atalanta.hw.coder import VALUE_STAGES, Coder
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,14 @@ class Slot:
     feed: bool
     bits: int
     take: int
+    value: int | None
+    illegal: bool
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a slot has finished, if anything."""
+
     value: int | None
     illegal: bool
 
@@ -64,28 +72,45 @@ def run_slots(
     """Drive the coder through segments of (table, signed, slots) and compare every slot."""
     dut, random = Coder(p), Random(seed)
     bench = Bench(dut)
+    mask = (1 << p.value_bits) - 1
+    moved: list[Value] = []
+
+    async def move(ctx: Any, value: Value) -> None:
+        """One cycle in which values move on; `value` is the one that goes in."""
+        ctx.set(dut.i_move, 1)
+        await ctx.tick()
+        ctx.set(dut.i_move, 0)
+        moved.append(value)
+        leaves = moved[-VALUE_STAGES] if len(moved) >= VALUE_STAGES else Value(None, illegal=False)
+        assert ctx.get(dut.o_illegal) == leaves.illegal
+        if leaves.value is not None and not leaves.illegal:
+            assert ctx.get(dut.o_value) == leaves.value & mask
 
     async def slots_in_turn(ctx: Any) -> None:
         for table, signed, slots in segments:
             ctx.set(dut.i_table, hardware_rows(table, p, signed=signed))
             middle = 1 << table.bits - 1 if signed else 0
-            mask = (1 << p.value_bits) - 1
             for slot in slots:
                 for _ in range(pauses.gap(random)):
                     ctx.set(dut.i_bits, random.getrandbits(32))
                     ctx.set(dut.i_initial, random.getrandbits(1))
-                    await ctx.tick()  # without a step nothing moves, whatever is at the inputs
+                    ctx.set(dut.i_value, 0)
+                    if random.getrandbits(1):
+                        await move(ctx, Value(None, illegal=False))
+                    else:
+                        await ctx.tick()  # nothing moves, whatever is at the inputs
                 ctx.set(dut.i_initial, slot.initial)
                 ctx.set(dut.i_feed, slot.feed)
                 ctx.set(dut.i_value, slot.value is not None)
                 ctx.set(dut.i_bits, slot.bits)
                 assert ctx.get(dut.o_take) == slot.take
-                assert ctx.get(dut.o_illegal) == slot.illegal
-                if slot.value is not None and not slot.illegal:
-                    assert ctx.get(dut.o_value) == slot.value - middle & mask
                 ctx.set(dut.i_step, 1)
-                await ctx.tick()
+                value = None if slot.value is None else slot.value - middle
+                await move(ctx, Value(value, illegal=slot.illegal))
                 ctx.set(dut.i_step, 0)
+        ctx.set(dut.i_value, 0)
+        for _ in range(VALUE_STAGES):
+            await move(ctx, Value(None, illegal=False))
 
     bench.add(slots_in_turn)
     bench.run()
@@ -99,19 +124,21 @@ def random_segment(random: Random, p: DecoderParams, count: int) -> tuple[Table,
 
 
 @pytest.mark.parametrize("pauses", [NONE, LIGHT], ids=lambda p: p.name)
+@pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("ways", WAYS)
-def test_random_bits(ways: int, pauses: Pauses) -> None:
+def test_random_bits(ways: int, search: str, pauses: Pauses) -> None:
     random = Random(ways)
-    p = DecoderParams(ways=ways)
+    p = DecoderParams(ways=ways, search=search)
     segments = [random_segment(random, p, count) for count in (1, 40, ways - 1, 80, ways, 80, ways + 1, 40)]
     assert any(slot.illegal for _, _, slots in segments for slot in slots)
     run_slots(p, segments, pauses)
 
 
+@pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize(("value_bits", "rows"), [(4, 8), (8, 8), (16, 16), (16, 32)])
-def test_other_widths_and_rows(value_bits: int, rows: int) -> None:
+def test_other_widths_and_rows(value_bits: int, rows: int, search: str) -> None:
     random = Random(rows + value_bits)
-    p = DecoderParams(value_bits=value_bits, rows=rows)
+    p = DecoderParams(value_bits=value_bits, rows=rows, search=search)
     run_slots(p, [random_segment(random, p, 40) for _ in range(10)], LIGHT)
 
 
@@ -131,8 +158,9 @@ def test_other_widths_and_rows(value_bits: int, rows: int) -> None:
     ids=["one-row", "one-wide-row", "zero-counts", "first-1", "last-1", "16-bit", "ones-first", "ones-last",
          "all-in-last"],
 )  # fmt: skip
-def test_edge_tables(table: Table) -> None:
-    p = DecoderParams(value_bits=16)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_edge_tables(table: Table, search: str) -> None:
+    p = DecoderParams(value_bits=16, search=search)
     random = Random(table.rows)
     usable = [row for row in range(table.rows) if table.count(row)]
     codes = codes_of(random.choices(usable, k=60), table, random)
@@ -171,10 +199,11 @@ def test_a_small_coder() -> None:
     run_slots(p, [random_segment(random, p, 60) for _ in range(6)])
 
 
+@pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("ways", WAYS)
-def test_latency_is_the_ways(ways: int) -> None:
-    """The code that goes in at step t comes out as a value at step t + latency, and not before."""
-    p = DecoderParams(ways=ways, value_bits=8)
+def test_latency_is_the_ways(ways: int, search: str) -> None:
+    """The code that goes in at step t is the value of step t + latency, and the next one's is not."""
+    p = DecoderParams(ways=ways, value_bits=8, search=search)
     dut = Coder(p)
     table = Table(8, (0, 200), (0, 512))
     top = (1 << PUBLISHED.code) - 1
@@ -182,20 +211,23 @@ def test_latency_is_the_ways(ways: int) -> None:
 
     async def one_code(ctx: Any) -> None:
         ctx.set(dut.i_table, hardware_rows(table, p))
+        values = []
         ctx.set(dut.i_step, 1)
+        ctx.set(dut.i_move, 1)
         ctx.set(dut.i_initial, 1)
         for way in range(ways):  # way 0 gets the highest code, the others the lowest
             ctx.set(dut.i_feed, way == 0)
             ctx.set(dut.i_bits, top)
-            if way:
-                assert ctx.get(dut.o_value) != 200
             await ctx.tick()
+            values.append(ctx.get(dut.o_value))
             ctx.set(dut.i_initial, way + 1 < dut.latency)
         ctx.set(dut.i_bits, 0)
         ctx.set(dut.i_value, 1)
-        assert ctx.get(dut.o_value) == 200
-        await ctx.tick()
-        assert ctx.get(dut.o_value) == 0, "the next way's code was the lowest"
+        for _ in range(VALUE_STAGES + 1):
+            await ctx.tick()
+            values.append(ctx.get(dut.o_value))
+        first = dut.latency + VALUE_STAGES - 1
+        assert values[first:] == [200, 0], "the next way's code was the lowest"
 
     assert dut.latency == ways
     bench.add(one_code)

@@ -22,7 +22,7 @@ P = DecoderParams(lanes=1, ways=2, rows=8, queue=3, prefetch=16, address_bits=32
 
 WRITE_TO_EFFECT = 1
 """Cycles from the later of AW and W to the cycle in which a write takes effect."""
-EFFECT_TO_ARVALID = 4
+EFFECT_TO_ARVALID = 6
 EVENT_TO_IRQ = 2
 EFFECT_TO_ABORTED = 2
 WORDS_BEHIND = 3

@@ -15,6 +15,7 @@ from atalanta.golden.lanes import AT_START, schedule
 from atalanta.golden.params import AtalantaParams
 from atalanta.golden.reference.atalanta import encode_lane
 from atalanta.golden.table import Table
+from atalanta.hw.coder import VALUE_STAGES
 from atalanta.hw.lane import Lane
 
 
@@ -69,13 +70,14 @@ class LaneBench:
 
     async def _serve(self, ctx: Any) -> None:
         """Hand over the next beat whenever one has been asked for and a place is free."""
-        dut, random, gap = self.dut, Random(5), 0
+        dut, random, gap, slot = self.dut, Random(5), 0, AT_START
         beats = iter(self._beats)
         async for _, _, ask, last, pop in ctx.tick().sample(dut.o_ask, dut.o_ask_last, dut.o_pop):
             if ask:
-                self._asked.append((self._slot, bool(last)))
+                self._asked.append((slot, bool(last)))  # of the slot before: an ask is a register
                 self._wanted += 1
                 gap = self._give.gap(random)
+            slot = self._slot
             self._places += pop
             gap = max(gap - 1, 0)
             serves = self._wanted > 0 and self._places > 0 and not gap
@@ -121,13 +123,24 @@ class LaneBench:
             while not ctx.get(dut.o_ready):
                 await ctx.tick()
             self._slot = t
-            if t >= ways:
-                assert ctx.get(dut.o_value) == seg.codes[t - ways], f"value {t - ways} of {count}"
-                assert not ctx.get(dut.o_illegal)
             ctx.set(dut.i_step, 1)
+            ctx.set(dut.i_move, 1)
             await ctx.tick()
             self.steps.append(self.bench.cycle - 1)
             ctx.set(dut.i_step, 0)
+            ctx.set(dut.i_move, 0)
+            k = t - ways - (VALUE_STAGES - 1)
+            if k >= 0:
+                self._check_value(ctx, seg, k)
+        for k in range(max(count - (VALUE_STAGES - 1), 0), count):
+            ctx.set(dut.i_move, 1)
+            await ctx.tick()
+            ctx.set(dut.i_move, 0)
+            self._check_value(ctx, seg, k)
+
+    def _check_value(self, ctx: Any, seg: Segment, k: int) -> None:
+        assert ctx.get(self.dut.o_value) == seg.codes[k], f"value {k} of {len(seg.codes)}"
+        assert not ctx.get(self.dut.o_illegal)
 
     def _check_asks(self, seg: Segment, beats: int) -> None:
         """As many asks as beats, the last one marked, each in the slot that golden says or after it.

@@ -11,10 +11,13 @@ from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.format import LANE_LENGTH
 from atalanta.hw.lengths import LANES_PER_BLOCK, Lengths
 
-LOAD_LATENCY = 1
+BASE_LATENCY = 1
+"""Cycles from the base to `o_load`."""
+
+LOAD_LATENCY = 2
 """Cycles from a block to `o_load`."""
 
-GOOD_LATENCY = 2
+GOOD_LATENCY = 3
 """Cycles from the last block to `o_good`."""
 
 
@@ -37,7 +40,7 @@ class LengthsBench:
     async def header(self, ctx: Any, lanes_log2: int, lane_bytes: list[int], payload: int) -> Loaded:
         """Write base and blocks of one header; what the lanes have at its end.
 
-        Loads come LOAD_LATENCY cycles after their block and at no other time.
+        Loads come LOAD_LATENCY cycles after their block, BASE_LATENCY after the base, and at no other time.
         """
         dut, p = self.dut, self.p
         least = min(lane_bytes)
@@ -49,7 +52,7 @@ class LengthsBench:
         ctx.set(dut.i_payload_bytes, payload)
         ctx.set(dut.i_base, 1)
         assert not ctx.get(dut.o_load)
-        await ctx.tick().repeat(LOAD_LATENCY)
+        await ctx.tick().repeat(BASE_LATENCY)
         ctx.set(dut.i_base, 0)
         self._take(ctx, loaded)
         await ctx.tick()
@@ -59,8 +62,10 @@ class LengthsBench:
             ctx.set(dut.i_block, sum(n << LANE_LENGTH.width * i for i, n in enumerate(words)))
             ctx.set(dut.i_index, index)
             ctx.set(dut.i_write, 1)
-            await ctx.tick().repeat(LOAD_LATENCY)
+            await ctx.tick()
             ctx.set(dut.i_write, 0)
+            assert not ctx.get(dut.o_load)
+            await ctx.tick().repeat(LOAD_LATENCY - 1)
             self._take(ctx, loaded)
             if index + 1 < len(blocks):
                 await ctx.tick()
@@ -146,7 +151,7 @@ def test_a_block_per_cycle(lanes: int) -> None:
     bench.run()
     everyone, blocks = (1 << lanes) - 1, lanes // LANES_PER_BLOCK
     eight = (1 << LANES_PER_BLOCK) - 1
-    loads = [0, everyone, *(eight << LANES_PER_BLOCK * i for i in range(blocks)), 0, 0, 0]
+    loads = [0, everyone, 0, *(eight << LANES_PER_BLOCK * i for i in range(blocks)), 0, 0]
     assert [load for load, _ in seen] == loads
     last_block = blocks  # the cycle in which it was written
     good = [good for _, good in seen]

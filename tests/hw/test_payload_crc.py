@@ -13,6 +13,10 @@ LATENCY = 3
 """Cycles from the last word to `o_done`, unless the announced CRC is still being led through zeros."""
 
 
+HELD_FOR = 2
+"""Cycles after the start in which the word at hand stays: nobody pulls that early."""
+
+
 class Feeder:
     """The aligner's part: words come in one after the other and one is held at a time."""
 
@@ -38,26 +42,28 @@ class Feeder:
         ctx.set(dut.i_word, words.pop(0) if held else self.random.getrandbits(8 * size))
         await self._tick(ctx, done=False)
         ctx.set(dut.i_start, 0)
-        ctx.set(dut.i_held, 0)
+        for _ in range(HELD_FOR):
+            await self._tick(ctx, done=False)
+        ctx.set(dut.i_held, 1)
         if not payload:
             words.clear()  # the word at hand belongs to the next header
         for word in words:
             for _ in range(pauses.gap(self.random)):
-                ctx.set(dut.i_next, self.random.getrandbits(8 * size))
+                ctx.set(dut.i_word, self.random.getrandbits(8 * size))
                 await self._tick(ctx, done=False)
-            ctx.set(dut.i_take, 1)
-            ctx.set(dut.i_next, word)
+            ctx.set(dut.i_fresh, 1)
+            ctx.set(dut.i_word, word)
             await self._tick(ctx, done=False)
-            ctx.set(dut.i_take, 0)
+            ctx.set(dut.i_fresh, 0)
         waited = 0
         while not ctx.get(dut.o_done):
             waited += 1
             assert waited < 2 * size + LATENCY, "o_done does not come"
             # What follows the payload is not looked at.
-            ctx.set(dut.i_next, self.random.getrandbits(8 * size))
-            ctx.set(dut.i_take, self.random.random() < 0.5)
+            ctx.set(dut.i_word, self.random.getrandbits(8 * size))
+            ctx.set(dut.i_fresh, self.random.random() < 0.5)
             await ctx.tick()
-            ctx.set(dut.i_take, 0)
+            ctx.set(dut.i_fresh, 0)
         return waited + 1
 
     async def _tick(self, ctx: Any, *, done: bool) -> None:

@@ -22,12 +22,15 @@ KINDS = {
 }
 every_kind = pytest.mark.parametrize("p", KINDS.values(), ids=KINDS.keys())
 
+LATENCY = 2
+"""Cycles from the last block to `o_good`, by when the table is there too."""
+
 Fields = tuple[list[int], list[int]]
 """v_min and cum of a table that may be bad."""
 
 
 class RowsBench:
-    """Writes table sections block by block and shows what comes out in the same cycle as the last one."""
+    """Writes table sections block by block and shows what comes out LATENCY cycles after the last one."""
 
     def __init__(self, p: DecoderParams) -> None:
         self.p = p
@@ -36,7 +39,7 @@ class RowsBench:
         self._random = Random(8)
 
     async def load(self, ctx: Any, fields: Fields, bits: int, *, signed: bool = False) -> None:
-        """Write a section and let it pass one clock edge. What the last block leaves over is junk."""
+        """Write a section and wait for what it says. What the last block leaves over is junk."""
         dut, record = self.dut, row_record(bits)
         v_min, cum = fields
         section = b"".join(record.pack({"v_min": v, "cum": c}) for v, c in zip(v_min, cum, strict=True))
@@ -52,6 +55,7 @@ class RowsBench:
             ctx.set(dut.i_write, 1)
             await ctx.tick()
             ctx.set(dut.i_write, 0)
+        await ctx.tick().repeat(LATENCY)
 
 
 @every_kind
