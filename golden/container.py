@@ -318,7 +318,10 @@ class Segment:
         return bits
 
     def parts(self, data: Source) -> dict[str, int]:
-        """Bits of the segment by what they are for. Raises StreamError."""
+        """Bits of the segment by what they are for. Raises StreamError.
+
+        Takes as much memory as coding the segment does: WORK_BYTES for each value.
+        """
         payload = self.payload(data)
         codes = self.codec.decode(self.layout, payload, self.header.count)
         own = 8 * self.codec.section_bytes(self.layout)

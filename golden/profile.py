@@ -7,10 +7,9 @@ values that no sample has are coded too, at a price.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import InputError, StreamError
+from atalanta.golden.histogram import histogram
 from atalanta.golden.search import search
 from atalanta.golden.table import Table
 from atalanta.golden.values import Array, check_array, to_codes
@@ -33,7 +32,7 @@ def profile(
             raise InputError(f"samples of {dtype} and of {array.dtype}")
         dtype = array.dtype
         codes = to_codes(array, found, signed, Codes.OFFSET_BINARY)
-        counts = np.bincount(codes, minlength=1 << found).astype(np.int64)
+        counts = histogram(codes, found, engine=engine)
         total = counts if total is None else total + counts
     if total is None:
         raise InputError("a profile needs a sample")

@@ -7,7 +7,7 @@ import numpy as np
 
 from atalanta.golden import native
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
-from atalanta.golden.engine import AUTO, use_native
+from atalanta.golden.engine import AUTO, REFERENCE, use_native
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import (
     ATALANTA_PARAMS,
@@ -19,6 +19,7 @@ from atalanta.golden.format import (
     row_record,
 )
 from atalanta.golden.header import Header
+from atalanta.golden.histogram import histogram
 from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.lanes import schedule as order_of_beats
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
@@ -108,7 +109,7 @@ class Atalanta(Codec):
     def _draft(self, codes: Codes, bits: int, bias: int, schedule: bool) -> Draft:
         """codes: with the native engine, also values that lack `bias` to their codes."""
         found = (
-            native.histogram(codes, bits, bias) if self._native else np.bincount(codes, minlength=1 << bits)
+            native.histogram(codes, bits, bias) if self._native else histogram(codes, bits, engine=REFERENCE)
         )
         table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
         require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
@@ -191,7 +192,7 @@ class Atalanta(Codec):
 
     @classmethod
     def parts(cls, layout: Layout, codes: Codes, payload: bytes) -> dict[str, int]:
-        by_row = np.add.reduceat(np.bincount(codes, minlength=1 << layout.params.bits), layout.table.v_min)
+        by_row = np.add.reduceat(histogram(codes, layout.params.bits), layout.table.v_min)
         code = native.AtalantaEncoder if use_native() else _ReferenceEncoder
         return _parts(code(codes, layout.table, layout.params), by_row, layout.table, layout.params)
 

@@ -1,5 +1,6 @@
 """No bytes can hurt: whatever becomes of a stream, values or named exceptions, the same in both engines."""
 
+import tracemalloc
 from random import Random
 
 import numpy as np
@@ -78,6 +79,17 @@ def test_segments_that_need_no_bits_at_all() -> None:
     assert claimed_bytes(two) == 2 << 24
     assert check(two).end == OK
     assert check(two + b"x").end == "LENGTH"
+
+
+def test_parts_of_a_large_segment_take_little_memory() -> None:
+    """NumPy's own histogram makes eight bytes of each value."""
+    data = atalanta.encode(np.zeros(1 << 22, np.uint8), segment_values=1 << 22)
+    (segment,) = container.segments(data)
+    tracemalloc.start()
+    segment.parts(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_the_runner() -> None:
