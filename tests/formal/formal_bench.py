@@ -58,6 +58,9 @@ write_smt2 -wires top.smt2
 
 
 MOST_STEPS = 128
+START_CYCLES = 8
+"""Cycles in which every condition of a claim that is proved by induction comes up."""
+
 COMES_UP = ", when it comes up"
 CUT_PRODUCTS = """
 delete t:$mul
@@ -272,7 +275,7 @@ def _solve(folder: Path, *options: str) -> str:
     if "Status: PASSED" in log:
         return log
     failed = {
-        name for (name,) in _names(r"(?:Assert failed in top|Unreached cover statement at): (\S+)", log)
+        name for (name,) in _names(r"(?:Assert failed in|Unreached cover statement at) top: (\S+)", log)
     }
     assert failed, f"the solver failed: {log}"
     raise RefutedError(f"{', '.join(sorted(failed))} (see {folder / TRACE})")
@@ -292,7 +295,7 @@ def prove(spec: Spec, folder: Path, kind: Kind, steps: int) -> Proof:
         _solve(folder, "-t", str(steps + 1))
     if kind == "induction":
         _solve(folder, "-i", "-t", str(steps))
-    log = _solve(folder, "-c", "-t", str(steps + 1))
+    log = _solve(folder, "-c", "-t", str(steps + (START_CYCLES if kind == "induction" else 1)))
     found = _names(r"Reached cover statement in step (\d+) at top: (\S+)", log)
     reached = {name: int(step) for step, name in found}
     claims = spec.covers if kind == "cover" else spec.claims

@@ -131,7 +131,7 @@ def test_broken_skids_are_found(check: Prove, claims: Any, old: str, new: str, r
     ("claims", "old", "new", "refuted"),
     [
         (packer_rules, "self.i.ready.eq(~self.o.valid | self.o.ready)", "self.i.ready.eq(1)", "stays"),
-        (packer_order, "place.eq(Mux(self.i.p.end, 0, after))", "place.eq(after)", "full word"),
+        (packer_order, "place.eq(Mux(self.i.p.end, 0, after))", "place.eq(after)", "full word|first place"),
         (packer_order, "self.i.p.values[source]", "self.i.p.values[0]", "order"),
         (packer_order, "accepted & (place == 0)", "accepted & 0", "no value is left|from its first"),
         (packer_order, "self.o.p.bad.eq(self.i.p.bad)", "self.o.p.bad.eq(0)", "well or badly"),
