@@ -24,6 +24,16 @@ class Bus:
     address: Value
 
 
+def request_stays(s: Spec, axi: Any) -> None:
+    """Claim that what is asked for is asked for on, unchanged (IHI 0022, A3.2.1)."""
+    held = s.past(axi.arvalid & ~axi.arready)
+    payload = [n for n in axi.signature.members if n.startswith("ar") and n not in {"arvalid", "arready"}]
+    s.claim("arvalid stays until arready", axi.arvalid, when=held)
+    for name in payload:
+        value = Value.cast(getattr(axi, name))
+        s.claim(f"{name} stays until arready", value == s.past(value), when=held)
+
+
 def memory(s: Spec, p: DecoderParams, axi: Any) -> Bus:
     """Assume answers as AXI4 has them (IHI 0022, A3) and claim that requests are as it wants them."""
     m: Module = s.m
@@ -50,12 +60,7 @@ def memory(s: Spec, p: DecoderParams, axi: Any) -> Bus:
         value = Value.cast(getattr(axi, name))
         s.assume(~waits | (value == s.past(value)))
 
-    held = s.past(axi.arvalid & ~axi.arready)
-    payload = [n for n in axi.signature.members if n.startswith("ar") and n not in {"arvalid", "arready"}]
-    s.claim("arvalid stays until arready", axi.arvalid, when=held)
-    for name in payload:
-        value = Value.cast(getattr(axi, name))
-        s.claim(f"{name} stays until arready", value == s.past(value), when=held)
+    request_stays(s, axi)
     size = (axi.arlen + 1) * p.axi_bytes
     s.claim("no burst crosses 4 KiB", axi.araddr % PAGE_BYTES + size <= PAGE_BYTES, when=axi.arvalid)
     s.claim("bursts start at a word", axi.araddr % p.axi_bytes == 0, when=axi.arvalid)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Signal, Value
-from axi_memory import Bus, fair, memory, waited
+from axi_memory import Bus, fair, memory, request_stays, waited
 from conftest import Prove
 from formal_bench import RefutedError, Spec
 from mutants import mutant
@@ -41,14 +41,27 @@ def core(s: Spec, component: type[Core]) -> tuple[Any, Bus]:
     return dut, memory(s, P, dut.m_axi)
 
 
-def follows_the_rules(s: Spec, component: type[Core] = Core) -> None:
-    dut, bus = core(s, component)
-    out = dut.m_axis
+def output_stays(s: Spec, out: Any) -> None:
+    """Claim that what is offered is offered on, unchanged (IHI 0051, 2.2)."""
     blocked = s.past(out.tvalid & ~out.tready)
     s.claim("tvalid stays until tready", out.tvalid, when=blocked)
     for name in ("tdata", "tkeep", "tlast", "tuser"):
         value = Value.cast(getattr(out, name))
         s.claim(f"{name} stays until tready", value == s.past(value), when=blocked)
+
+
+def holds_what_it_offers(s: Spec, p: DecoderParams = P, component: type[Core] = Core) -> None:
+    """Both buses, whatever the other side does, legal or not."""
+    s.m.submodules.dut = dut = component(p)
+    s.free_inputs(dut)
+    request_stays(s, dut.m_axi)
+    output_stays(s, dut.m_axis)
+
+
+def follows_the_rules(s: Spec, component: type[Core] = Core) -> None:
+    dut, bus = core(s, component)
+    out = dut.m_axis
+    output_stays(s, out)
     s.claim("tkeep is filled from its first byte on", (out.tkeep & (out.tkeep + 1)) == 0, when=out.tvalid)
     s.claim("only the last word is not full", out.tlast | out.tkeep.all(), when=out.tvalid)
     s.claim("only the last word is bad", out.tlast | ~out.tuser, when=out.tvalid)
@@ -100,6 +113,10 @@ def decodes(s: Spec) -> None:
 def deep(quick: int, long: int) -> pytest.MarkDecorator:
     """So many cycles in every run of the tests, and more of them in the slow ones."""
     return pytest.mark.parametrize("steps", [quick, pytest.param(long, marks=pytest.mark.slow)])
+
+
+def test_holds_what_it_offers(check: Prove) -> None:
+    check(holds_what_it_offers, "induction", 2)
 
 
 @deep(9, 13)
