@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,3 +184,44 @@ def test_a_bad_stream_in_a_queue(cores: Cores, build: str) -> None:
         assert run.code is ErrorCode.PAYLOAD_CRC
         assert len(run.packets) == 2
         check_queue(core, run, tensors)
+
+
+def tampered(core: CompiledCore, codec: str, *, payload: bytes | None = None, **fields: Any) -> bytes:
+    """A stream with other fields or another payload, its CRCs right."""
+    options = coding_for(core.params) | {"fit": False} if codec == "atalanta" else {}
+    stream = atalanta.encode((np.arange(1600) % 7).astype(np.int8), codec, **options)
+    head = BASE.unpack(stream[: BASE.nbytes])
+    data = bytearray(BASE.pack(head | fields) + stream[BASE.nbytes :])
+    if payload is not None:
+        data[head["header_bytes"] :] = payload[: head["payload_bytes"]]
+    seal(data, payloads=True)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("codec", ["atalanta", "shapeshifter"])
+@pytest.mark.parametrize("build", ["sixteen", "four", "two"])
+def test_bytes_without_values(cores: Cores, build: str, codec: str, more: int) -> None:
+    """A count of 0 before a payload: nobody would ask for its bytes."""
+    core, random = cores(build), np.random.default_rng(5)
+    data, good = tampered(core, codec, count=0, more=more), good_stream(core)
+    expected = due(data, core.params)
+    assert expected.code is ErrorCode.LANE
+    check(run_one(core, data, 100, random), expected, what=build)
+    check(run_one(core, good, 200, random), due(good, core.params), what="a good stream after it")
+
+
+@pytest.mark.parametrize("codec", ["atalanta", "shapeshifter"])
+@pytest.mark.parametrize("build", ["sixteen", "four", "two"])
+def test_a_last_value_that_is_bad_as_the_payload_ends(cores: Cores, build: str, codec: str) -> None:
+    """Both may be known in the same cycle: under some back-pressure they are. One packet, marked."""
+    core, random = cores(build), np.random.default_rng(6)
+    good, seen = good_stream(core), Counter[ErrorCode]()
+    for number in range(60):
+        changes = {"payload": random.bytes(1 << 12)} if codec == "shapeshifter" else {"count": 1599 - number}
+        data = tampered(core, codec, **changes)
+        expected = due(data, core.params)
+        seen[expected.code] += 1
+        check(run_one(core, data, 4000, random), expected, what=f"{build} {number}")
+        check(run_one(core, good, 200, random), due(good, core.params), what="a good stream after it")
+    assert seen[ErrorCode.LANE] > 30
