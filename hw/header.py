@@ -238,8 +238,8 @@ class Header(wiring.Component):
         lane_index = Signal.like(index)
         in_blocks = Signal()
         in_sections = Signal()
+        m.d.sync += lane_index.eq(Mux(self.i_valid, lane_index + 1, table_index - table_blocks))
         m.d.comb += [
-            lane_index.eq(table_index - table_blocks),
             rows.i_block.eq(block),
             rows.i_index.eq(table_index),
             rows.i_rows.eq(atalanta.rows),

@@ -147,17 +147,18 @@ class Lane(wiring.Component):
         beats_left = Signal(32)
         empty = Signal()
         started = Signal()
-        some = Signal()  # beats_left is not 0
+        some = Signal()  # beats are left to ask for
         # An ask leaves through a register: what it is made of comes late in the cycle.
         asks = Signal()
+        more_than = [beats_left > n + self.o_ask for n in range(2)]
         m.d.comb += asks.eq((self.i_prime | (fifo.o_pop & started)) & some)
         m.d.sync += [
             self.o_ask.eq(asks),
-            self.o_ask_last.eq(beats_left == 1),
+            self.o_ask_last.eq(Mux(self.o_ask, beats_left == 2, beats_left == 1)),
             self.o_pop.eq(fifo.o_pop),
-            some.eq(Mux(asks, beats_left > 1, beats_left != 0)),
+            some.eq(Mux(asks, more_than[1], more_than[0])),
         ]
-        with m.If(asks):
+        with m.If(self.o_ask):
             m.d.sync += beats_left.eq(beats_left - 1)
         with m.If(self.i_start):
             m.d.sync += started.eq(1)

@@ -102,7 +102,8 @@ class Lanes(wiring.Component):
         initial = Signal(range(p.ways + 1))
         feeds = Signal(count_shape())
         values = Signal(count_shape())
-        fills, feeds_more, feeds_last, final = Signal(), Signal(), Signal(), Signal()
+        fills, feeds_more, final = Signal(), Signal(), Signal()
+        feed, value = Signal(p.lanes), Signal(p.lanes)
         used, full = Signal(p.lanes), Signal(p.lanes)  # lanes in use; those with a value in the last step
         start, slot = Signal(), Signal()
         ready = every(lane.o_ready for lane in lanes)
@@ -117,30 +118,33 @@ class Lanes(wiring.Component):
         coming = self.i.p
         with m.If(start):
             is_used = [i < (1 << coming.lanes_log2) for i in range(p.lanes)]
-            is_full = [(i < coming.rest) | (coming.rest == 0) for i in range(p.lanes)]
+            is_full = [is_used[i] & ((i < coming.rest) | (coming.rest == 0)) for i in range(p.lanes)]
             m.d.sync += [
                 segment.eq(coming),
                 initial.eq(p.ways),
                 fills.eq(1),
                 feeds.eq(coming.steps),
                 feeds_more.eq(coming.steps > 1),
-                feeds_last.eq(coming.steps == 1),
                 values.eq(coming.steps),
                 final.eq(coming.steps == 1),
                 used.eq(Cat(is_used)),
-                full.eq(Cat(is_used) & Cat(is_full)),
+                full.eq(Cat(is_full)),
+                feed.eq(Mux(coming.steps > 1, Cat(is_used), Cat(is_full))),
+                value.eq(0),
                 self.o_active.eq(coming.steps != 0),
             ]
         with m.If(slot):
             m.d.sync += [
                 feeds.eq(Mux(feeds_more, feeds - 1, 0)),
                 feeds_more.eq(feeds_more & (feeds != 2)),
-                feeds_last.eq(feeds_more & (feeds == 2)),
+                feed.eq(Mux(feeds_more, Mux(feeds == 2, full, used), 0)),
             ]
             with m.If(fills):
                 m.d.sync += [initial.eq(initial - 1), fills.eq(initial != 1)]
+                m.d.sync += value.eq(Mux(initial == 1, Mux(final, full, used), 0))
             with m.Else():
                 m.d.sync += [values.eq(values - 1), final.eq(values == 2)]
+                m.d.sync += value.eq(Mux(values == 2, full, used))
                 with m.If(final):
                     m.d.sync += self.o_active.eq(0)
         for number, lane in enumerate(lanes):
@@ -150,8 +154,8 @@ class Lanes(wiring.Component):
                 lane.i_step.eq(slot),
                 lane.i_move.eq(accepts),
                 lane.i_initial.eq(fills),
-                lane.i_feed.eq(Mux(feeds_more, used[number], feeds_last & full[number])),
-                lane.i_value.eq(~fills & Mux(final, full[number], used[number])),
+                lane.i_feed.eq(feed[number]),
+                lane.i_value.eq(value[number]),
             ]
 
         # Vectors go beside their values; a segment without any still ends its tensor.
@@ -162,7 +166,7 @@ class Lanes(wiring.Component):
         first, leaves = vectors[0], vectors[-1]
         m.d.comb += [
             first.valid.eq(slot & ~fills),
-            first.keep.eq(Mux(final, full, used)),
+            first.keep.eq(value),
             first.width_log2.eq(segment.lanes_log2),
             first.end.eq(final & ~segment.more),
         ]

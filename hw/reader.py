@@ -72,14 +72,18 @@ class Reader(wiring.Component):
         burst_valid = Signal()
         fits = Signal()
         load, issue = Signal(), Signal()
-        to_page = page_words - at[: (page_words - 1).bit_length()]
-        limit = Mux(left < p.burst_beats, left, p.burst_beats)
+        # The smallest of three, found by comparisons side by side.
+        in_page = at[: (page_words - 1).bit_length()]
+        low_bits = p.burst_beats.bit_length()
+        low, high = left[:low_bits], left[low_bits:] != 0
+        page_first = (in_page > page_words - p.burst_beats) & (high | (in_page + low > page_words))
+        limit = Mux(high | (low > p.burst_beats), p.burst_beats, low)
         m.d.comb += [
             self.i.ready.eq((left == 0) & ~self.i_stop),
             load.eq(length_known & (~burst_valid | issue)),
         ]
         m.d.sync += [
-            length.eq(Mux(to_page < limit, to_page, limit)),
+            length.eq(Mux(page_first, page_words - in_page, limit)),
             length_known.eq((left != 0) & ~load),
         ]
         with m.If(self.i.valid & self.i.ready):

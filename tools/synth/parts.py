@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOP = "top"
 """Name of the module that is synthesised."""
 
-INNER = f"{TOP}.inner"
+INNER = f"{TOP}_inner"
 """Name of the component in it, without the registers at its ports."""
 
 _PLACES = {
