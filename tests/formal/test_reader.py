@@ -130,8 +130,8 @@ def hands_on_exactly(s: Spec, p: DecoderParams = P, component: type[Reader] = Re
 
 WAIT = 1
 """Cycles that a fair bus lets a request or an answer wait."""
-STOP_CYCLES = 12
-BEAT_CYCLES = 10
+STOP_CYCLES = 14
+BEAT_CYCLES = 13
 
 
 def gets_on(s: Spec, p: DecoderParams = P, component: type[Reader] = Reader) -> None:
@@ -165,7 +165,7 @@ def test_hands_on_exactly_the_words(check: Prove, steps: int) -> None:
     check(hands_on_exactly, "bmc", steps)
 
 
-@deep(18, 40)
+@deep(20, 26)
 def test_always_gets_on(check: Prove, steps: int) -> None:
     check(gets_on, "bmc", steps)
 
