@@ -1,6 +1,7 @@
 """`atalanta synth`: what reports say is read rightly; components really go through the programs."""
 
 import json
+import re
 from importlib import util
 from pathlib import Path
 
@@ -108,6 +109,16 @@ def test_every_part_becomes_verilog(part: str) -> None:
     assert f"module {parts.TOP}(" in text
     assert f"module {parts.INNER}(" in text
     assert text == parts.verilog_with_registers(part, DecoderParams(lanes=2))
+
+
+def test_a_binary_search_multiplies_once_a_level(tmp_path: Path) -> None:
+    for search, products in (("parallel", 15), ("binary", 4)):
+        path = tmp_path / f"{search}.v"
+        arguments = ["verilog", "--top", "lane", "--rows", "16", "--search", search, "-o", str(path)]
+        run = CliRunner().invoke(main, arguments)
+        assert run.exit_code == 0, run.output
+        found = re.findall(r"= (\w+_range \* \S+);", path.read_text())
+        assert len(set(found)) == products
 
 
 def test_missing_extra_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

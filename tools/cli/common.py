@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from atalanta.golden.codec import CODECS
 from atalanta.golden.container import BEST
-from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.decoder import SEARCHES, DecoderParams
 from atalanta.golden.errors import AtalantaError
 from atalanta.golden.params import BEAT_BYTES, LANES, WAYS
 from atalanta.sim.dram_presets import PRESETS, preset
@@ -180,6 +180,8 @@ def decoder_options(function: F) -> F:
                          help="Bus words of the prefetch FIFO."),
             click.option("--lane-fifo", type=int, default=4, show_default=True,
                          help="Beats a lane's FIFO holds."),
+            click.option("--search", type=click.Choice(SEARCHES), default=SEARCHES[0], show_default=True,
+                         help="How a lane finds a code's row: fastest clock or least area."),
         ],
     )  # fmt: skip
 
@@ -188,7 +190,7 @@ def decoder(options: dict[str, Any], **changes: Any) -> DecoderParams:
     """Decoder parameters from the values of `decoder_options`."""
     names = ("axi_bits", "burst_beats", "outstanding", "prefetch", "lane_fifo")
     numbers: dict[str, Any] = {name: int(options[name]) for name in names}
-    return DecoderParams(**numbers, **changes)
+    return DecoderParams(**numbers, search=options["search"], **changes)
 
 
 def existing_file(function: F) -> F:
