@@ -133,12 +133,12 @@ def test_errors_and_aborts_end(check: Prove, steps: int) -> None:
 
 
 def test_reaches_errors(check: Prove) -> None:
-    check(follows_the_rules, "cover", 12)
+    check(follows_the_rules, "cover", 18)
 
 
 @pytest.mark.slow
 def test_reaches_good_streams(check: Prove) -> None:
-    check(decodes, "cover", 20)
+    check(decodes, "cover", 26)
 
 
 @pytest.mark.slow

@@ -171,8 +171,8 @@ def test_always_gets_on(check: Prove, steps: int) -> None:
 
 
 def test_reaches(check: Prove) -> None:
-    check(asks_exactly, "cover", 12)
-    check(hands_on_exactly, "cover", 12)
+    check(asks_exactly, "cover", 15)
+    check(hands_on_exactly, "cover", 15)
 
 
 @pytest.mark.slow
