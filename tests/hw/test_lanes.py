@@ -18,7 +18,7 @@ from atalanta.golden.lanes import Schedule
 from atalanta.golden.values import Array
 from atalanta.hw.lanes import Lanes
 
-LATENCY = 1
+LATENCY = 3
 """Cycles from the slot of the first value, which is slot W, to its vector; see `Lanes`."""
 
 
@@ -132,9 +132,12 @@ class LanesBench:
                         break
                 ctx.set(dut.o_serve.ready, 0)
                 assert (plain(serve)["lane"], plain(serve)["size_m1"]) == (1 << lane, nbytes - 1)
+                ctx.set(dut.i_served, serve)
                 ctx.set(dut.i_beat, int.from_bytes(one.payload[at : at + nbytes], "little"))
                 at += nbytes
                 self._served += 1
+        await ctx.tick()
+        ctx.set(dut.i_beat_valid, 0)
 
 
 def check(bench: LanesBench, todo: list[Work]) -> None:
