@@ -156,7 +156,7 @@ class Lane(wiring.Component):
             self.o_ask.eq(asks),
             self.o_ask_last.eq(Mux(self.o_ask, beats_left == 2, beats_left == 1)),
             self.o_pop.eq(fifo.o_pop),
-            some.eq(Mux(asks, more_than[1], more_than[0])),
+            some.eq(more_than[1] | (more_than[0] & ~asks)),  # `asks` is the late one
         ]
         with m.If(self.o_ask):
             m.d.sync += beats_left.eq(beats_left - 1)
