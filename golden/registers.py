@@ -12,7 +12,6 @@ from typing import Any
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.format import RESERVED, Field, Record
 from atalanta.golden.format import VERSION as FORMAT_VERSION
-from atalanta.golden.params import Precision
 
 ADDRESS_BITS = 12
 """The map fills 4 KiB, the least that AXI gives to one subordinate (IHI 0022, A3.4.1) and one page of
@@ -213,12 +212,17 @@ def built(p: DecoderParams) -> dict[str, dict[str, int]]:
     }
 
 
+UNSEEN = ("search", "precision")
+"""Parameters of a decoder that no register tells: they change neither streams nor cycles, or are for
+proofs only."""
+
+
 def params_of(values: Mapping[str, Mapping[str, int]]) -> DecoderParams:
-    """The parameters from which a decoder was built, from what `built` gives."""
+    """The parameters from which a decoder was built, from what `built` gives; defaults for UNSEEN."""
     found = {name: value for register in values.values() for name, value in register.items()}
     chosen: dict[str, Any] = {
         f.name: bool(found[f.name]) if f.type is bool else found[f.name]
         for f in fields(DecoderParams)
-        if f.type is not Precision
+        if f.name not in UNSEEN
     }
     return DecoderParams(**chosen)

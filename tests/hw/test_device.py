@@ -248,7 +248,7 @@ def test_an_abort_takes_hold_after_the_latency() -> None:
     bench.run(software)
     aborted = max(cycle for cycle, row in enumerate(seen) if row[0]) + WRITE_TO_EFFECT + EFFECT_TO_ABORTED
     assert [row[1] for row in seen[aborted - 1 : aborted + 1]] == [ErrorCode.NONE, ErrorCode.ABORTED]
-    assert any(row[2] for row in seen[aborted - 20 : aborted]), "it was reading"
+    assert any(row[2] for row in seen[:aborted]), "it was reading"
     assert not any(row[2] for row in seen[aborted + 1 :]), "but for a burst that AR showed already"
 
 
