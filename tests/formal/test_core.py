@@ -31,7 +31,7 @@ WHOLE = DecoderParams(lanes=4)
 """All three codecs; what is proved by induction needs no header."""
 WAIT = 1
 """Cycles that a fair bus and a fair receiver let anything wait."""
-HALT_CYCLES = 8
+HALT_CYCLES = 11
 """Cycles from an error to a halt, for so many words under way."""
 
 
@@ -122,12 +122,12 @@ def test_holds_what_it_offers(check: Prove) -> None:
     check(holds_what_it_offers, "induction", 2)
 
 
-@deep(9, 13)
+@deep(11, 14)
 def test_rules_of_both_buses(check: Prove, steps: int) -> None:
     check(follows_the_rules, "bmc", steps)
 
 
-@deep(11, 16)
+@deep(16, 20)
 def test_errors_and_aborts_end(check: Prove, steps: int) -> None:
     check(always_ends, "bmc", steps)
 
@@ -155,4 +155,4 @@ def test_reaches_good_streams(check: Prove) -> None:
 )
 def test_broken_cores_are_found(check: Prove, claims: Any, old: str, new: str, refuted: str) -> None:
     with pytest.raises(RefutedError, match=refuted):
-        check(lambda s: claims(s, mutant(Core, old, new)), "bmc", 16)
+        check(lambda s: claims(s, mutant(Core, old, new)), "bmc", 20)

@@ -155,12 +155,12 @@ def test_axi_rules(check: Prove, steps: int) -> None:
     check(follows_axi, "bmc", steps)
 
 
-@deep(8, 11)
+@deep(11, 13)
 def test_asks_for_exactly_the_words(check: Prove, steps: int) -> None:
     check(asks_exactly, "bmc", steps)
 
 
-@deep(8, 11)
+@deep(12, 14)
 def test_hands_on_exactly_the_words(check: Prove, steps: int) -> None:
     check(hands_on_exactly, "bmc", steps)
 
@@ -190,7 +190,7 @@ def test_reaches(check: Prove) -> None:
             "left.eq(left - length + first)",
             "follow each other|due|beyond",
         ),
-        (gets_on, "[left.eq(0), burst_valid.eq(0)]", "left.eq(0)", "idle soon"),
+        (gets_on, "burst_valid.eq(0), fits.eq(0)]", "fits.eq(0)]", "idle soon"),
         (
             hands_on_exactly,
             "bursts.r_en.eq(axi.rvalid & axi.rlast)",
@@ -208,6 +208,6 @@ def test_reaches(check: Prove) -> None:
     ],
 )
 def test_broken_readers_are_found(check: Prove, claims: Any, old: str, new: str, refuted: str) -> None:
-    steps = STOP_CYCLES + 4 if claims is gets_on else 12
+    steps = STOP_CYCLES + 12 if claims is gets_on else 14
     with pytest.raises(RefutedError, match=refuted):
         check(lambda s: claims(s, P, mutant(Reader, old, new)), "bmc", steps)
