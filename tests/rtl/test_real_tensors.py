@@ -25,8 +25,11 @@ LARGE = 1 << 16
 """Values from which on a tensor must keep up the decoder's rate, start and end included."""
 
 LARGE_WEIGHTS = ("weights.045", "weights.048", "weights.049")
-WORST_GAP = 16
-"""Most cycles without values between two tensors that wait in the queue."""
+WORST_GAP, WORST_GROUPS_GAP = 16, 20
+"""Most cycles without values between two tensors that wait in the queue, with lanes and without."""
+
+HEADER_GAP = 24
+"""... besides one for each of the first beats, if lanes leave no beat to fetch these ahead."""
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -90,7 +93,7 @@ def gaps(core: CompiledCore, tensor: Array, **coding: Any) -> list[int]:
 @pytest.mark.parametrize("codec", ["shapeshifter", "raw"])
 def test_gap_between_queued_groups(cores: Cores, samples: TensorFile, codec: str) -> None:
     found = gaps(cores("sixteen"), samples.read("weights.018"), codec=codec)
-    assert 0 <= min(found) <= max(found) <= WORST_GAP
+    assert 0 <= min(found) <= max(found) <= WORST_GROUPS_GAP
 
 
 @pytest.mark.parametrize("build", ["sixteen", "one"])
@@ -109,4 +112,4 @@ def test_gap_without_a_spare_beat(cores: Cores, samples: TensorFile) -> None:
     """
     p = BUILDS["sixteen"]
     found = gaps(cores("sixteen"), samples.read("weights.018"), fit=False, **coding_for(p))
-    assert 0 <= min(found) <= max(found) <= WORST_GAP + p.lanes * p.lane_depth
+    assert 0 <= min(found) <= max(found) <= HEADER_GAP + p.lanes * p.lane_depth
