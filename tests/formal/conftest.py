@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from formal_bench import Kind, Proof, Spec, prove
+from formal_bench import Kind, Proof, Prove, Spec, prove
 
-Prove = Callable[[Callable[[Spec], None], Kind, int], Proof]
 PROPERTY = "proof"
 
 

@@ -281,6 +281,10 @@ def _solve(folder: Path, *options: str) -> str:
     raise RefutedError(f"{', '.join(sorted(failed))} (see {folder / TRACE})")
 
 
+Prove = Callable[[Callable[["Spec"], None], Kind, int], "Proof"]
+"""Proves what a function writes into a specification, to so many steps."""
+
+
 def prove(spec: Spec, folder: Path, kind: Kind, steps: int) -> Proof:
     """Prove all claims of `spec` for the first `steps` cycles, for ever by induction, or its covers.
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Cat, Signal, Value
-from conftest import Prove
-from formal_bench import RefutedError, Spec
+from formal_bench import Prove, RefutedError, Spec
 from mutants import mutant
 
 from atalanta.golden.format import RESERVED, Field, Record

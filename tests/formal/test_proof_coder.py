@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
-from conftest import Prove
-from formal_bench import RefutedError, Spec
+from formal_bench import Prove, RefutedError, Spec
 from golden_step import golden_step, is_window
 from mutants import mutant
 

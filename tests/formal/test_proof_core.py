@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from amaranth.hdl import Signal, Value
 from axi_memory import Bus, fair, memory, request_stays, waited
-from conftest import Prove
-from formal_bench import RefutedError, Spec
+from formal_bench import Prove, RefutedError, Spec
 from mutants import mutant
 
 from atalanta.golden.decoder import DecoderParams

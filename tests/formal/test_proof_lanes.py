@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from amaranth.hdl import Const, Fragment, Module, Signal, Value
 from amaranth.lib.wiring import Out
-from conftest import Prove
-from formal_bench import Passage, RefutedError, Spec
+from formal_bench import Passage, Prove, RefutedError, Spec
 from mutants import mutant
 
 from atalanta.golden.decoder import DecoderParams

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 from amaranth.hdl import Signal, Value
-from conftest import Prove
-from formal_bench import Passage, RefutedError, Spec, passage
+from formal_bench import Passage, Prove, RefutedError, Spec, passage
 from mutants import mutant
 
 from atalanta.golden.decoder import DecoderParams

@@ -6,8 +6,7 @@ import pytest
 from amaranth.hdl import Cat, Mux, Signal, Value
 from amaranth.lib import fifo
 from axi_memory import waited
-from conftest import Prove
-from formal_bench import Passage, RefutedError, Spec
+from formal_bench import Passage, Prove, RefutedError, Spec
 from mutants import mutant
 
 from atalanta.golden.decoder import DecoderParams

@@ -6,8 +6,7 @@ import pytest
 from amaranth.hdl import Cat, Mux, ResetInserter, Signal
 from amaranth.lib import fifo
 from axi_memory import Bus, fair, memory, waited
-from conftest import Prove
-from formal_bench import RefutedError, Spec
+from formal_bench import Prove, RefutedError, Spec
 from mutants import mutant
 
 from atalanta.golden.decoder import DecoderParams
