@@ -12,7 +12,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -281,7 +281,7 @@ def _solve(folder: Path, *options: str) -> str:
     raise RefutedError(f"{', '.join(sorted(failed))} (see {folder / TRACE})")
 
 
-Prove = Callable[[Callable[["Spec"], None], Kind, int], "Proof"]
+Prove = Callable[[Callable[[Spec], None], Kind, int], Proof]
 """Proves what a function writes into a specification, to so many steps."""
 
 
