@@ -68,7 +68,7 @@ def log2(n: int) -> int:
 class Header(wiring.Component):
     """Walks through a descriptor: header, payload, next header, until tensor and descriptor end.
 
-    Latency: a header of B blocks is checked B + 9 cycles after its first pull, B + 6 if it has but two; 1
+    Latency: a header of B blocks is checked B + 8 cycles after its first pull, B + 6 if it has but two; 1
     block per cycle, and a pause of 3 after the second one, which says how many there are. It
     pulls headers itself and lends the aligner to whoever decodes (`o_payload`) until the payload is
     gone. The next header is parsed while decoders still work; it is handed over when they are done.

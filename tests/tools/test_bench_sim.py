@@ -12,6 +12,7 @@ from atalanta.sim.decoder import plan, simulate
 from atalanta.sim.native import Memory
 from atalanta.tools.bench import sim as bench_sim
 from atalanta.tools.cli import main
+from atalanta.tools.rtl.agreement import MismatchError
 
 P = DecoderParams(lane_fifo=4)
 
@@ -59,7 +60,7 @@ def test_the_rtl_gets_the_part_that_was_asked_for(monkeypatch):
 def test_a_difference_is_an_error(monkeypatch):
     monkeypatch.setattr(bench_sim, "CompiledCore", FakeCore)
     monkeypatch.setattr(FakeCore, "extra", 1)
-    with pytest.raises(bench_sim.BenchMismatchError, match="the RTL counts"):
+    with pytest.raises(MismatchError, match="the RTL counts"):
         bench_sim.bench(arrays(), P, memory, rtl_values=1)
 
 

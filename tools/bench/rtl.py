@@ -8,11 +8,11 @@ import numpy as np
 
 from atalanta.golden import container
 from atalanta.golden.decoder import AXI_BITS, GROUP_VALUES, DecoderParams
-from atalanta.golden.errors import AtalantaError
 from atalanta.golden.params import BEAT_BYTES
 from atalanta.golden.values import Array
 from atalanta.sim.decoder import plan, simulate
 from atalanta.sim.native import Memory
+from atalanta.tools.rtl.agreement import MismatchError
 from atalanta.tools.rtl.core import CompiledCore
 
 LANE_FIFO = 4
@@ -20,10 +20,6 @@ PREFETCH = 128
 """Bus words: those of the memory's latency, and of the bursts that are asked for meanwhile."""
 
 OUTSTANDING = 16
-
-
-class MismatchError(AtalantaError):
-    """The RTL does not put out what was encoded."""
 
 
 @dataclass(frozen=True)

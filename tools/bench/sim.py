@@ -7,19 +7,15 @@ from typing import TypeVar
 
 from atalanta.golden import container
 from atalanta.golden.decoder import DecoderParams
-from atalanta.golden.errors import AtalantaError
 from atalanta.golden.values import Array
 from atalanta.sim.decoder import DecoderRun, TensorPlan, plan, simulate
 from atalanta.sim.native import Memory
+from atalanta.tools.rtl.agreement import MismatchError, difference
 from atalanta.tools.rtl.core import CompiledCore
 
 T = TypeVar("T")
 COPIES = (1, 4, 16)
 REPEATS = 5
-
-
-class BenchMismatchError(AtalantaError):
-    """The simulator and the RTL do not agree on the work they were timed on."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ def bench(
 ) -> SimBench:
     """Encode, plan and simulate arrays back to back, and run the RTL on the first `rtl_values` values or so.
 
-    step: told what comes next. Raises BenchMismatchError if RTL and simulator differ in any counter.
+    step: told what comes next. Raises MismatchError if RTL and simulator differ in any counter.
     """
     step("encoding")
     options = {"lanes": p.lanes, "ways": p.ways, "beat_bytes": p.beat_bytes}
@@ -103,8 +99,8 @@ def bench(
         step("simulating the same")
         seconds, model = _timed(lambda: run(plans[:part]), REPEATS)
         sim = Timed(seconds, model.cycles, rtl.beats)
-        if model.counters != real.counters or model.cycles != real.cycles:
-            raise BenchMismatchError(f"the RTL counts {real.counters}, the simulator {model.counters}")
+        if text := difference(real, model):
+            raise MismatchError(text)
     return SimBench(
         values=sum(a.size for a in arrays),
         stream_bytes=sum(map(len, streams)),

@@ -27,7 +27,7 @@ from atalanta.tools.cli.common import (
     memory_options,
     print_json,
     progress,
-)  # fmt: skip
+)
 from atalanta.tools.compare import document as documents
 from atalanta.tools.compare.cache import Cache
 from atalanta.tools.compare.cycles import Simulation

@@ -8,7 +8,6 @@ import numpy as np
 
 import atalanta
 from atalanta.golden.container import segments
-from atalanta.golden.errors import AtalantaError
 from atalanta.sim.decoder import DecoderRun, plan, simulate
 from atalanta.tools.cli.common import (
     console,
@@ -20,15 +19,12 @@ from atalanta.tools.cli.common import (
     memory_options,
     print_json,
     progress,
-)  # fmt: skip
+)
 from atalanta.tools.cli.sim import report, show
 from atalanta.tools.cli.streams import streams_of
 from atalanta.tools.decoders import decoder_needs
+from atalanta.tools.rtl.agreement import MismatchError, difference
 from atalanta.tools.rtl.core import CompiledCore
-
-
-class MismatchError(AtalantaError):
-    """The RTL and its models disagree."""
 
 
 @click.command()
@@ -57,13 +53,15 @@ def rtlsim(file: Path, as_json: bool, **options: Any) -> None:
             for name, stream in bars.track(named, description="running the RTL"):
                 values = atalanta.decode(stream).reshape(-1)
                 signed = next(segments(stream)).header.signed
-                run = core.run([stream], make_memory(options), most_values=values.size, signed=signed)
-                model = simulate([plan(stream, p)], p, make_memory(options))
+                with make_memory(options) as memory:
+                    run = core.run([stream], memory, most_values=values.size, signed=signed)
+                with make_memory(options) as memory:
+                    model = simulate([plan(stream, p)], p, memory)
                 found = run.packets[0].values
                 wrong = int(np.count_nonzero(found != values)) if found.size == values.size else values.size
                 row = report(name, stream, DecoderRun(run.counters, run.cycles, run.bursts, []), p)
-                same = model.counters == run.counters and model.cycles == run.cycles
-                rows.append(row | {"mismatches": wrong, "simulator": "equal" if same else "differs"})
+                simulator = "differs" if difference(run, model) else "equal"
+                rows.append(row | {"mismatches": wrong, "simulator": simulator})
     if as_json:
         print_json({"memory": memory_name(options), "tensors": rows})
     else:

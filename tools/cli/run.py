@@ -19,7 +19,6 @@ import atalanta
 from atalanta.golden.atomic import replacing
 from atalanta.golden.container import decode
 from atalanta.golden.decoder import ROWS, DecoderParams
-from atalanta.golden.errors import AtalantaError
 from atalanta.golden.params import LANES, WAYS
 from atalanta.sim.native import Memory
 from atalanta.tools.cli.common import (
@@ -33,19 +32,16 @@ from atalanta.tools.cli.common import (
     memory_options,
     print_json,
     progress,
-)  # fmt: skip
+)
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.measure import CODECS, Measured, measure, summary
 from atalanta.tools.overhead import REASONS
+from atalanta.tools.rtl.agreement import MismatchError, difference
 from atalanta.tools.rtl.core import CompiledCore
 from atalanta.tools.samples import sample_path
 
 SCHEMA = "atalanta-run-1"
 KINDS = {"weight": "weights", "activation": "activations"}
-
-
-class MismatchError(AtalantaError):
-    """The RTL and its models disagree."""
 
 
 def _open(source: str | None, model: str | None, folder: Path, bars: Progress) -> TensorFile:
@@ -105,10 +101,8 @@ def _check_rtl(
                 where = f"{m.name}, {codec}"
                 if not np.array_equal(run.packets[0].values, expected):
                     raise MismatchError(f"{where}: the RTL's values are not those of the golden model")
-                if run.counters != coded.run.counters or run.cycles != coded.run.cycles:
-                    raise MismatchError(
-                        f"{where}: the RTL counts {run.counters}, the simulator {coded.run.counters}"
-                    )
+                if found := difference(run, coded.run):
+                    raise MismatchError(f"{where}: {found}")
                 values += m.values
                 cycles += run.cycles
     return {

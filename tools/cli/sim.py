@@ -18,7 +18,7 @@ from atalanta.tools.cli.common import (
     memory_options,
     print_json,
     progress,
-)  # fmt: skip
+)
 from atalanta.tools.cli.streams import streams_of
 from atalanta.tools.decoders import decoder_needs
 
