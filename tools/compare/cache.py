@@ -6,31 +6,14 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import atalanta.golden
 from atalanta.golden.codec import CODECS
+from atalanta.tools.code_hash import package_hash
 from atalanta.tools.rtl.build import cache_folder
-
-
-@cache
-def _code_hash(folder: Path, patterns: tuple[str, ...]) -> str:
-    """One hash of all files of a folder that match."""
-    found = hashlib.sha256()
-    for path in sorted(p for pattern in patterns for p in folder.glob(pattern)):
-        found.update(str(path.relative_to(folder)).encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()
-
-
-@cache
-def package_hash(package: str) -> str:
-    """One hash of a package's Python and its compiled library; `package` is an imported module's name."""
-    return _code_hash(Path(import_module(package).__path__[0]), ("**/*.py", "_native*.so", "_native*.pyd"))
 
 
 def codec_hash(codec: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import atalanta.sim
 import atalanta.tools.compare
+from atalanta.tools.code_hash import package_hash
 from atalanta.tools.compare import cycles, sizes
-from atalanta.tools.compare.cache import Cache, codec_hash, package_hash
+from atalanta.tools.compare.cache import Cache, codec_hash
 from atalanta.tools.compare.cycles import Simulation
 from atalanta.tools.compare.lines import OURS, Line, all_lines
 from atalanta.tools.compare.pieces import Pieces, cut

