@@ -10,14 +10,18 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import numpy as np
+
 from atalanta.golden import container
 from atalanta.golden.atomic import replacing
+from atalanta.golden.batch import Work, decode_all, encode_all
 from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, InputError, StreamError
 from atalanta.golden.format import ARCHIVE_HEAD, ARCHIVE_MAGIC, VERSION, crc32, round_up
@@ -41,6 +45,23 @@ class Entry:
     dtype: str
     shape: tuple[int, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A tensor for an archive, and how to encode it; see `Writer.add`. options: codec and its options."""
+
+    name: str
+    array: Array
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _pieces(segments: Iterable[container.Encoded]) -> Iterator[bytes]:
+    """The bytes of a stream, in order."""
+    for segment in segments:
+        yield segment.header
+        yield segment.body.payload
 
 
 class Writer:
@@ -94,12 +115,23 @@ class Writer:
         **options: Any,
     ) -> Entry:
         """Encode a tensor into the file; codec and options as in `container.encode`."""
-        pieces = (
-            piece
-            for segment in container.encode_segments(array, codec, **options)
-            for piece in (segment.header, segment.body.payload)
-        )
-        return self.add_stream(name, pieces, array.dtype.name, array.shape, attributes)
+        segments = container.encode_segments(array, codec, **options)
+        return self.add_stream(name, _pieces(segments), array.dtype.name, array.shape, attributes)
+
+    def add_all(
+        self, tensors: Iterable[Addition], *, threads: int | None = None, input_bytes: int = 0
+    ) -> None:
+        """Encode tensors into the file, side by side. threads, input_bytes: as for `batch.encode_all`."""
+        named: deque[tuple[str, str, tuple[int, ...], Mapping[str, Any]]] = deque()
+
+        def works() -> Iterator[Work]:
+            for one in tensors:
+                named.append((one.name, one.array.dtype.name, one.array.shape, one.attributes))
+                yield Work(one.array, one.options)
+
+        for segments in encode_all(works(), threads=threads, input_bytes=input_bytes):
+            name, dtype, shape, attributes = named.popleft()
+            self.add_stream(name, _pieces(segments), dtype, shape, attributes)
 
     def add_stream(
         self,
@@ -254,6 +286,23 @@ class Archive(Mapping[str, Array]):
         _check(self.entries[name], found[0].dtype.name, container.tensor_shape(found))
         return container.decode_segments(source, engine=engine)
 
+    def all_pieces(
+        self, names: Iterable[str], *, threads: int | None = None, engine: str = AUTO
+    ) -> Iterator[tuple[Entry, Iterator[Array]]]:
+        """The `pieces` of tensors, which threads decode side by side; take them before the next tensor."""
+        entries = [self.entries[name] for name in names]
+        sources = (self.source(entry.name) for entry in entries)
+        decoded = decode_all(sources, threads=threads, input_bytes=len(self._data), engine=engine)
+        for entry, (shape, pieces) in zip(entries, decoded, strict=True):
+            yield entry, _checked(entry, shape, pieces)
+
+    def arrays(self, names: Iterable[str], *, threads: int | None = None) -> Iterator[tuple[str, Array]]:
+        """Names and tensors, which threads decode side by side. Raises StreamError."""
+        for entry, pieces in self.all_pieces(names, threads=threads):
+            values = list(pieces)
+            flat = values[0] if len(values) == 1 else np.concatenate(values)
+            yield entry.name, flat.reshape(entry.shape)
+
     def __getitem__(self, name: str) -> Array:
         return self.read(name)
 
@@ -269,6 +318,13 @@ def _check(entry: Entry, dtype: str, shape: tuple[int, ...]) -> None:
     if (dtype, shape) != (entry.dtype, entry.shape):
         what = f"{entry.name} holds {dtype}{shape}, not {entry.dtype}{entry.shape} as the directory says"
         raise StreamError(ErrorCode.SHAPE, what)
+
+
+def _checked(entry: Entry, shape: tuple[int, ...], pieces: Iterator[Array]) -> Iterator[Array]:
+    """The pieces. Raises StreamError if they are not of what the entry says."""
+    for piece in pieces:
+        _check(entry, piece.dtype.name, shape)
+        yield piece
 
 
 def _directory(data: FileBytes, path: Path) -> tuple[dict[str, Entry], dict[str, Any]]:

@@ -121,17 +121,18 @@ class _Draft:
         return header.pack(self.fields | fields, body.sections + self.shape)
 
 
-class _Coding:
-    """A tensor on its way into segments, parameters checked; see `encode`."""
+class Coding:
+    """A tensor on its way into segments, parameters checked; see `encode_segments`."""
 
     def __init__(
         self,
         array: NDArray[Any],
-        codec: str,
-        bits: int | None,
-        segment_values: int,
-        options: dict[str, Any],
+        codec: str = "atalanta",
+        *,
+        bits: int | None = None,
+        segment_values: int = SEGMENT_VALUES,
         fallback: bool = True,
+        **options: Any,
     ) -> None:
         array, self.bits, self.signed = check_array(array, bits)
         legal = f"a multiple of {SEGMENT_MULTIPLE} up to {MAX_SEGMENT_VALUES}"
@@ -189,7 +190,7 @@ def encode_segments(
     schedule: whether bodies have schedules.
     fallback: store raw what the codec would make larger. For the rest see `encode`.
     """
-    coding = _Coding(array, codec, bits, segment_values, options, fallback)
+    coding = Coding(array, codec, bits=bits, segment_values=segment_values, fallback=fallback, **options)
 
     def run(i: int) -> Encoded:
         return coding.draft(i, schedule=schedule).encode()
@@ -217,7 +218,7 @@ def encode(
 
     Raises InputError for an array that cannot be coded, ParameterError for illegal parameters.
     """
-    coding = _Coding(array, codec, bits, segment_values, options)
+    coding = Coding(array, codec, bits=bits, segment_values=segment_values, **options)
     # Segments are written where they belong: the first bytes of memory that is large enough in any
     # case, and takes no pages before it is written. BytesIO turns it into bytes without a copy.
     out = io.BytesIO(bytes(coding.most_bytes))
@@ -227,7 +228,7 @@ def encode(
     return out.getvalue()
 
 
-def _write_all(coding: _Coding, room: memoryview, threads: int | None) -> int:
+def _write_all(coding: Coding, room: memoryview, threads: int | None) -> int:
     """Write all segments, one behind the other; returns their length."""
     at_work = coding.workers(threads)
     if at_work == 1:  # futures take as long as a small tensor
@@ -250,7 +251,7 @@ def _write_all(coding: _Coding, room: memoryview, threads: int | None) -> int:
             raise
         draft.write(room[start : start + draft.nbytes])
 
-    for _ in in_order(run, range(coding.segments), at_work):
+    for _ in in_order(run, range(coding.segments), at_work, coding.segments):
         pass
     return starts[-1].result()
 
@@ -427,7 +428,7 @@ def decode(
     def run(i: int) -> None:
         found[i].decode_into(view, out[ends[i] - counts[i] : ends[i]], engine=engine)
 
-    for _ in in_order(run, range(len(found)), _readers(found, threads, len(view))):
+    for _ in in_order(run, range(len(found)), _readers(found, threads, len(view)), len(found)):
         pass
     return out.reshape(tensor_shape(found))
 

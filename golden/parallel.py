@@ -4,9 +4,10 @@ The compiled codec and zlib release the interpreter's lock, so threads are enoug
 """
 
 import os
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import TypeVar
 
 from atalanta.golden.errors import require
@@ -16,6 +17,14 @@ Result = TypeVar("Result")
 
 SPARE_BYTES = 48 << 20
 """Memory that work in progress may take, beside as much as the input itself."""
+
+MAX_IDLE = 4
+"""Pools of one size that are kept for later calls, at most."""
+
+_idle: defaultdict[int, list[ThreadPoolExecutor]] = defaultdict(list)
+"""Pools that nobody uses, by their number of threads."""
+
+os.register_at_fork(after_in_child=_idle.clear)  # threads do not follow into a child
 
 
 def workers(threads: int | None, items: int, item_bytes: int, input_bytes: int) -> int:
@@ -28,19 +37,44 @@ def workers(threads: int | None, items: int, item_bytes: int, input_bytes: int) 
     return max(1, min(asked, items, (SPARE_BYTES + input_bytes) // max(item_bytes, 1)))
 
 
-def in_order(run: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads of one's own; they are kept, since starting them takes as long as coding 100 kB."""
+    idle = _idle[threads]
+    try:
+        pool = idle.pop()
+    except IndexError:
+        pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        if len(idle) < MAX_IDLE:
+            idle.append(pool)
+        else:
+            pool.shutdown()
+
+
+def in_order(
+    run: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int = 0
+) -> Iterator[Result]:
     """run(item) for every item, in order; `threads` of them at a time.
 
     An item's error comes where its result would have; later items may have run by then.
+    ahead: results that may wait for an earlier one that takes longer, so that no thread waits for it.
     """
     if threads == 1:
         yield from map(run, items)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[Result]] = deque()
-        for item in items:
-            if len(waiting) == threads:
+    waiting: deque[Future[Result]] = deque()
+    with _pool(threads) as pool:
+        try:
+            for item in items:
+                if len(waiting) == threads + ahead:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(run, item))
+            while waiting:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(run, item))
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            wait(waiting)

@@ -2,8 +2,8 @@
 
 A `.npy` becomes a single stream, the others an archive, which keeps what a file of tensors says about
 itself (see `extract.tensors`) as attributes, so that it comes back as it was. Streams are coded and
-decoded segment by segment: a `.npy` may be larger than memory. Of files of many arrays, one is in memory
-at a time.
+decoded segment by segment, those of several arrays at the same time: files may be larger than memory, if
+their arrays are not. A `.npy` may be, too.
 """
 
 import json
@@ -17,14 +17,13 @@ import numpy as np
 from numpy.lib import format as npy
 
 from atalanta.golden import container
-from atalanta.golden.archive import Archive, Writer
+from atalanta.golden.archive import Addition, Archive, Entry, Writer
 from atalanta.golden.atomic import replacing
 from atalanta.golden.errors import InputError
 from atalanta.golden.table import Table
 from atalanta.golden.values import Array
 from atalanta.tools.extract import contents, npz_format
-from atalanta.tools.extract.extras import extra
-from atalanta.tools.extract.info import Contents
+from atalanta.tools.extract.info import Contents, TensorInfo
 from atalanta.tools.extract.tensors import TensorFile, write_tensors
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
@@ -62,15 +61,17 @@ def encode_file(
     if file.skipped and not described and not skip_others:
         first = file.skipped[0]
         raise InputError(f"{source}: {first.name} cannot be coded: {first.reason}")
-    total = 0
+    infos = list(file.tensors.values())
+    total = sum(info.size * np.dtype(info.dtype).itemsize for info in infos)
+
+    def addition(info: TensorInfo) -> Addition:
+        about = asdict(info) if described else {}
+        attributes = {name: about[name] for name in about.keys() - {"key", "dtype", "shape"}}
+        chosen = options | _table(tables, info.key)
+        return Addition(info.key, file.read(info.key), dict(sorted(attributes.items())), chosen)
+
     with Writer(output, _file_attributes(file) if described else None) as writer:
-        for info in track(list(file.tensors.values())):
-            array = file.read(info.key)
-            total += array.nbytes
-            about = asdict(info) if described else {}
-            attributes = {name: about[name] for name in about.keys() - {"key", "dtype", "shape"}}
-            chosen = options | _table(tables, info.key)
-            writer.add(info.key, array, attributes=dict(sorted(attributes.items())), **chosen)
+        writer.add_all(map(addition, track(infos)), input_bytes=total)
     return total
 
 
@@ -91,10 +92,11 @@ def decode_file(source: Path, output: Path, *, tensor: str | None = None, track:
                     f"{source} holds {len(names)} tensors; a .npy holds one: choose a tensor or .npz"
                 )
             with replacing(output) as out:
-                _write_npy(out, archive, names[0], track)
+                _write_npy(out, archive.entries[names[0]], track(archive.pieces(names[0])))
         elif tensor is None and archive.attributes.get("format") == contents.HEAD["format"]:
             about = _contents(archive)
-            arrays = ((info, archive.read(info.key)) for info in track(about.tensors))
+            decoded = archive.arrays(info.key for info in about.tensors)
+            arrays = ((info, array) for info, (_, array) in zip(track(about.tensors), decoded, strict=True))
             origin = about.provenance
             write_tensors(output, arrays, provenance=origin, layers=about.layers, skipped=about.skipped)
         elif output.suffix == ".npz":
@@ -102,7 +104,7 @@ def decode_file(source: Path, output: Path, *, tensor: str | None = None, track:
                 _write_npz(out, archive, names, track)
         else:
             with replacing(output) as out:
-                out.write(_safetensors({name: archive.read(name) for name in track(names)}))
+                _write_safetensors(out, archive, names, track)
 
 
 def _table(tables: Mapping[str, Table] | None, name: str) -> dict[str, Table]:
@@ -143,31 +145,35 @@ def _contents(archive: Archive) -> Contents:
         raise InputError(f"{archive.path}: attributes: {error}") from None
 
 
-def _write_npy(out: IO[bytes], archive: Archive, name: str, track: Track) -> None:
-    entry = archive.entries[name]
+def _little(pieces: Iterable[Array]) -> Iterator[memoryview]:
+    """The bytes of values, little endian."""
+    for piece in pieces:
+        yield piece.astype(piece.dtype.newbyteorder("<"), copy=False).data
+
+
+def _write_npy(out: IO[bytes], entry: Entry, pieces: Iterable[Array]) -> None:
     head = {
         "descr": np.dtype(entry.dtype).newbyteorder("<").str,
         "fortran_order": False,
         "shape": entry.shape,
     }
-    pieces: Iterator[Array] = archive.pieces(name)
     npy.write_array_header_1_0(out, head)
-    for piece in track(pieces):
-        out.write(piece.astype(piece.dtype.newbyteorder("<"), copy=False).data)
+    for data in _little(pieces):
+        out.write(data)
 
 
 def _write_npz(out: IO[bytes], archive: Archive, names: list[str], track: Track) -> None:
     with zipfile.ZipFile(out, "w") as members:
-        for name in track(names):
-            member = zipfile.ZipInfo(f"{name}.npy")  # without a date: equal tensors make equal files
+        for _, (entry, pieces) in zip(track(names), archive.all_pieces(names), strict=True):
+            member = zipfile.ZipInfo(f"{entry.name}.npy")  # without a date: equal tensors make equal files
             with members.open(member, "w", force_zip64=True) as stream:
-                _write_npy(stream, archive, name, iter)
+                _write_npy(stream, entry, pieces)
 
 
-def _safetensors(arrays: dict[str, Array]) -> bytes:
-    try:
-        from safetensors.numpy import save
-    except ImportError as error:
-        raise extra("formats", "safetensors") from error
-    data: bytes = save(arrays)
-    return data
+def _write_safetensors(out: IO[bytes], archive: Archive, names: list[str], track: Track) -> None:
+    from atalanta.tools.extract.safetensors_format import Writer as SafetensorsWriter
+
+    with SafetensorsWriter(out) as writer:
+        for _, (entry, pieces) in zip(track(names), archive.all_pieces(names), strict=True):
+            writer.add_pieces(entry.name, np.dtype(entry.dtype), entry.shape, pieces)
+        writer.finish({})

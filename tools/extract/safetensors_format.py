@@ -1,7 +1,10 @@
-"""`.safetensors`: what the package of that name reads and writes, and our JSON among its metadata."""
+"""`.safetensors`: what the package of that name reads, and our JSON among its metadata."""
 
+import json
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -12,11 +15,15 @@ from atalanta.tools.extract.info import Contents, Skipped
 
 try:
     import safetensors
-    import safetensors.numpy
 except ImportError as error:
     raise extra("formats", "safetensors") from error
 
 TYPES = {"I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16"}
+NAMES = {dtype: name for name, dtype in TYPES.items()}
+ALIGNMENT = 8
+"""The head's length is a multiple of this, so that the arrays start where any type may."""
+
+COPY_BYTES = 1 << 20
 MALFORMED = (OSError, ValueError, safetensors.SafetensorError, RecursionError)
 """What the package and json raise for files that are not what they should be."""
 
@@ -46,26 +53,54 @@ def read_array(path: Path, key: str) -> Array:
 
 
 class Writer:
-    """Writes arrays into an open file, once they are described: the format begins with a list of them.
+    """Writes arrays into an open file, once all are there: the format begins with a list of them.
 
-    Use as a context manager.
+    Until then they lie in a temporary file. The package of that name writes from memory only. Use as a
+    context manager.
     """
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
-        self._arrays: dict[str, Array] = {}
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115 -- until __exit__
+        self._added: dict[str, tuple[np.dtype[Any], tuple[int, ...], int, int]] = {}
 
     def add(self, key: str, array: Array) -> None:
         """Take one array."""
-        self._arrays[key] = np.ascontiguousarray(array)
+        self.add_pieces(key, array.dtype, array.shape, [np.ascontiguousarray(array)])
+
+    def add_pieces(
+        self, key: str, dtype: np.dtype[Any], shape: tuple[int, ...], pieces: Iterable[Array]
+    ) -> None:
+        """Take one array, as contiguous pieces of its values in order."""
+        start = self._spool.tell()
+        for piece in pieces:
+            self._spool.write(piece.astype(dtype.newbyteorder("<"), copy=False).data)
+        self._added[key] = (dtype, shape, start, self._spool.tell())
 
     def describe(self, what: Contents) -> None:
         """Write the arrays and what they are."""
-        about = {contents.NAME: contents.dump(what)}
-        self._out.write(safetensors.numpy.save(self._arrays, about))
+        self.finish({contents.NAME: contents.dump(what)})
+
+    def finish(self, metadata: dict[str, str]) -> None:
+        """Write the arrays, those of wide elements first, so that all lie at multiples of their size."""
+        order = sorted(self._added, key=lambda key: -self._added[key][0].itemsize)
+        head: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+        at = 0
+        for key in order:
+            dtype, shape, start, end = self._added[key]
+            offsets = [at, at := at + end - start]
+            head[key] = {"dtype": NAMES[dtype.name], "shape": shape, "data_offsets": offsets}
+        text = json.dumps(head, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % ALIGNMENT)
+        self._out.write(len(text).to_bytes(8, "little") + text)
+        for key in order:
+            _, _, start, end = self._added[key]
+            self._spool.seek(start)
+            for at in range(start, end, COPY_BYTES):
+                self._out.write(self._spool.read(min(COPY_BYTES, end - at)))
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._arrays.clear()
+        self._spool.close()
