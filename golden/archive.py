@@ -26,7 +26,7 @@ from atalanta.golden.engine import AUTO
 from atalanta.golden.errors import ErrorCode, InputError, StreamError
 from atalanta.golden.format import ARCHIVE_HEAD, ARCHIVE_MAGIC, VERSION, crc32, round_up
 from atalanta.golden.source import FileBytes
-from atalanta.golden.values import Array
+from atalanta.golden.values import Array, Buffer
 
 ALIGNMENT = 64
 MAX_TEXT_BYTES = 1 << 26
@@ -55,13 +55,6 @@ class Addition:
     array: Array
     attributes: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _pieces(segments: Iterable[container.Encoded]) -> Iterator[bytes]:
-    """The bytes of a stream, in order."""
-    for segment in segments:
-        yield segment.header
-        yield segment.body.payload
 
 
 class Writer:
@@ -115,8 +108,12 @@ class Writer:
         **options: Any,
     ) -> Entry:
         """Encode a tensor into the file; codec and options as in `container.encode`."""
-        segments = container.encode_segments(array, codec, **options)
-        return self.add_stream(name, _pieces(segments), array.dtype.name, array.shape, attributes)
+        pieces = (
+            piece
+            for segment in container.encode_segments(array, codec, **options)
+            for piece in (segment.header, segment.body.payload)
+        )
+        return self.add_stream(name, pieces, array.dtype.name, array.shape, attributes)
 
     def add_all(
         self, tensors: Iterable[Addition], *, threads: int | None = None, input_bytes: int = 0
@@ -131,12 +128,12 @@ class Writer:
 
         for segments in encode_all(works(), threads=threads, input_bytes=input_bytes):
             name, dtype, shape, attributes = named.popleft()
-            self.add_stream(name, _pieces(segments), dtype, shape, attributes)
+            self.add_stream(name, segments, dtype, shape, attributes)
 
     def add_stream(
         self,
         name: str,
-        pieces: Iterator[bytes],
+        pieces: Iterable[Buffer],
         dtype: str,
         shape: tuple[int, ...],
         attributes: Mapping[str, Any] | None = None,

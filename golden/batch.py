@@ -15,7 +15,6 @@ from atalanta.golden.container import (
     SEGMENT_VALUES,
     WORK_BYTES,
     Coding,
-    Encoded,
     Segment,
     check_end,
     segments,
@@ -24,7 +23,7 @@ from atalanta.golden.container import (
 from atalanta.golden.engine import AUTO
 from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.source import Source
-from atalanta.golden.values import Array
+from atalanta.golden.values import Array, Buffer
 
 AHEAD = 4
 """Segments for each thread that may be done and wait for an earlier, larger one."""
@@ -43,9 +42,10 @@ class Work:
 
 def encode_all(
     tensors: Iterable[Work], *, threads: int | None = None, input_bytes: int = 0
-) -> Iterator[Iterator[Encoded]]:
-    """The segments of each tensor, those of `container.encode`; take them before the next tensor.
+) -> Iterator[Iterator[Buffer]]:
+    """The stream of each tensor, what `container.encode` makes of it, segment by segment.
 
+    Take all of a tensor's segments before the next tensor.
     threads: at most, by default one per processor.
     input_bytes: of all tensors, if known: more input allows more memory, and so more threads.
     Raises what `container.encode` does, where the tensor's turn comes.
@@ -57,13 +57,13 @@ def encode_all(
             for i in range(coding.segments):
                 yield number, coding, i
 
-    def run(item: tuple[int, Coding, int]) -> tuple[int, Encoded]:
+    def run(item: tuple[int, Coding, int]) -> tuple[int, Buffer]:
         number, coding, i = item
-        return number, coding.draft(i).encode()
+        return number, coding.draft(i).made()
 
     at_work = workers(threads, _ENDLESS, WORK_BYTES * SEGMENT_VALUES + _WAITING_BYTES, input_bytes)
     for _, done in groupby(in_order(run, items(), at_work, AHEAD * at_work), key=itemgetter(0)):
-        yield (encoded for _, encoded in done)
+        yield (segment for _, segment in done)
 
 
 def decode_all(

@@ -57,8 +57,8 @@ class Draft:
     nbytes: what `Body.nbytes` will be.
     body: makes the body; call it once at most.
     section_bytes: those of `nbytes` that belong to the body's sections.
-    into: does what `body` does, but puts the payload into the buffer that it is given, writable, of
-        `payload_bytes` bytes, and leaves that of the body empty. None if the codec cannot.
+    into: puts the payload into the buffer that it is given, writable, of `payload_bytes` bytes; returns
+        the body, payload and parts left empty. None if the codec cannot.
     """
 
     nbytes: int

@@ -101,6 +101,12 @@ class _Draft:
         body = self.draft.body()
         return Encoded(self._header(body, body.payload), self.codec, body)
 
+    def made(self) -> memoryview:
+        """The segment's bytes."""
+        room = np.empty(self.nbytes, np.uint8).data
+        self.write(room)
+        return room
+
     def write(self, room: memoryview) -> None:
         """Fill `room`, of `nbytes` bytes, with the segment."""
         payload = room[self.header_bytes :]

@@ -7,10 +7,11 @@ A record is a list of named bit fields, least significant bit first; its bytes a
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cached_property
+from functools import cache, cached_property
+from struct import Struct
 
 VERSION = 1
 MAGIC = int.from_bytes(b"ATL", "little")
@@ -100,6 +101,28 @@ class Record:
             raise ValueError(f"{self.name} takes {self.nbytes} bytes, not {len(data)}")
         word = int.from_bytes(data, "little")
         return {name: word >> offset & ((1 << width) - 1) for name, width, offset in self._places}
+
+    def pack_all(self, *columns: Sequence[int]) -> bytes:
+        """Bytes of records behind one another. columns: the values of each field, in order."""
+        values = [value for record in zip(*columns, strict=True) for value in record]
+        return self._many(len(columns[0])).pack(*values)
+
+    def unpack_all(self, data: bytes) -> list[tuple[int, ...]]:
+        """The values of each field, in order, from records behind one another."""
+        values = self._many(len(data) // self.nbytes).unpack(data)
+        return [values[i :: len(self.fields)] for i in range(len(self.fields))]
+
+    def _many(self, count: int) -> Struct:
+        """For records whose fields are as wide as a computer's integers."""
+        return _struct("".join(_LETTERS[f.width] for f in self.fields), count)
+
+
+_LETTERS = {8: "B", 16: "H", 32: "I", 64: "Q"}
+
+
+@cache
+def _struct(letters: str, count: int) -> Struct:
+    return Struct("<" + count * letters)
 
 
 RESERVED = "Reserved; 0."

@@ -103,6 +103,8 @@ class _Rows:
         self.least = np.where(self.values > 0, 1, int(unseen))
         self.fixed = (self.values * (logs[total] + (bits << FRACTION))) + (row_bits << FRACTION)
         self.legal = np.triu(np.ones_like(self.values, bool), 1)
+        last_seen = int(before.searchsorted(before[-1]))  # a row of unseen values need not start later
+        self.legal[:, last_seen + 1 : self.size] = False
 
     def counts(self, price: int) -> Int:
         """The best count of each row when a count costs `price`."""

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NoReturn
 
 from atalanta.golden.errors import ErrorCode, StreamError
 from atalanta.golden.params import Precision
@@ -30,16 +31,19 @@ class Table:
     precision: Precision = PUBLISHED
 
     def __post_init__(self) -> None:
-        def check(ok: bool, where: str) -> None:
-            if not ok:
-                raise StreamError(ErrorCode.TABLE, where)
+        def fail(where: str) -> NoReturn:
+            raise StreamError(ErrorCode.TABLE, where)
 
-        check(len(self.v_min) == len(self.cum) > 0, "a table has rows, each with v_min and cum")
-        check(self.v_min[0] == 0 and self.cum[0] == 0, "row 0 starts at value 0 and count 0")
+        if not len(self.v_min) == len(self.cum) > 0:
+            fail("a table has rows, each with v_min and cum")
+        if self.v_min[0] or self.cum[0]:
+            fail("row 0 starts at value 0 and count 0")
         for row, (start, end) in enumerate(pairwise((*self.v_min, 1 << self.bits))):
-            check(start < end, f"row {row}: v_min does not rise to {end}")
+            if start >= end:
+                fail(f"row {row}: v_min does not rise to {end}")
         for row, (start, end) in enumerate(pairwise((*self.cum, self.precision.total))):
-            check(start <= end, f"row {row}: cum falls to {end}")
+            if start > end:
+                fail(f"row {row}: cum falls to {end}")
 
     @property
     def rows(self) -> int:

@@ -1,6 +1,6 @@
 """Atalanta segments of the container: table and lane lengths in the header, beats in the payload."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -115,16 +115,15 @@ class Atalanta(Codec):
         require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
         by_row = np.add.reduceat(found, table.v_min)
         check_table(by_row, table)
-        p = replace(self._params, bits=bits, rows=table.rows)
-        if self._fit:
-            p = replace(p, lanes=fit_lanes(bits * len(codes), p))
+        lanes = fit_lanes(bits * len(codes), self._params) if self._fit else self._params.lanes
+        p = self._with(bits, table.rows, lanes)
         code = native.AtalantaEncoder if self._native else _ReferenceEncoder
         coded = code(codes, table, p, bias)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
-            p = replace(p, lanes=p.lanes // 2)  # lanes too unequal for the header
+            p = self._with(bits, table.rows, p.lanes // 2)  # lanes too unequal for the header
             coded = code(codes, table, p, bias)
 
-        def made(payload: bytes, order: Schedule | None = None) -> Body:
+        def made(payload: bytes, parts: dict[str, int], order: Schedule | None = None) -> Body:
             return Body(
                 params={
                     "lanes_log2": p.lanes.bit_length() - 1,
@@ -136,24 +135,31 @@ class Atalanta(Codec):
                 payload=payload,
                 sections=_pack_sections(table, coded.lane_bytes),
                 lane_bytes=min(coded.lane_bytes),
-                parts=_parts(coded, by_row, table, p),
+                parts=parts,
                 schedule=order,
             )
 
         def body() -> Body:
             payload = coded.write()
+            parts = _parts(coded, by_row, table, p)
             if not schedule:
-                return made(payload)
+                return made(payload, parts)
             layout = Layout(p, table, coded.lane_bytes)
-            return made(payload, self.schedule(layout, payload, len(codes), engine=self._engine))
+            return made(payload, parts, self.schedule(layout, payload, len(codes), engine=self._engine))
 
         def into(room: memoryview) -> Body:
             coded.write_into(room)
-            return made(b"")
+            return made(b"", {})
 
         sections = _section_bytes(p)
         size = sections + sum(coded.lane_bytes)
         return Draft(size, body, sections, None if schedule else into)
+
+    def _with(self, bits: int, rows: int, lanes: int) -> AtalantaParams:
+        p = self._params
+        return AtalantaParams(
+            bits=bits, lanes=lanes, ways=p.ways, beat_bytes=p.beat_bytes, lane_depth=p.lane_depth, rows=rows
+        )
 
     @classmethod
     def profiled(cls, histogram: Int, bits: int) -> dict[str, Any]:
@@ -258,14 +264,11 @@ def _section_bytes(p: AtalantaParams) -> int:
 
 
 def _pack_sections(table: Table, lane_bytes: list[int]) -> bytes:
-    record = row_record(table.bits)
-    rows = zip(table.cum, table.v_min, strict=True)
-    packed = b"".join(record.pack({"cum": c, "v_min": v}) for c, v in rows)
+    packed = row_record(table.bits).pack_all(table.cum, table.v_min)
     if len(lane_bytes) == 1:
         return packed
     least = min(lane_bytes)
-    lanes = b"".join(LANE_LENGTH.pack({"extra_bytes": n - least}) for n in lane_bytes)
-    return padded(packed, BLOCK_BYTES) + lanes
+    return padded(packed, BLOCK_BYTES) + LANE_LENGTH.pack_all([n - least for n in lane_bytes])
 
 
 def _params(params: dict[str, int], header: Header) -> AtalantaParams:
@@ -290,22 +293,15 @@ def _params(params: dict[str, int], header: Header) -> AtalantaParams:
 
 
 def _parse_table(section: bytes, p: AtalantaParams, header: Header) -> Table:
-    record = row_record(p.bits)
-    size = record.nbytes
-    rows = [record.unpack(section[r * size : (r + 1) * size]) for r in range(p.rows)]
+    cum, v_min = row_record(p.bits).unpack_all(section[: _table_bytes(p)])
     try:
-        return Table(p.bits, tuple(r["v_min"] for r in rows), tuple(r["cum"] for r in rows))
+        return Table(p.bits, v_min, cum)
     except StreamError as error:
         raise StreamError(error.code, f"{error.where}, segment at byte {header.start}") from None
 
 
 def _parse_lanes(section: bytes, p: AtalantaParams, header: Header) -> list[int]:
-    size = LANE_LENGTH.nbytes
-    extra = (
-        [LANE_LENGTH.unpack(section[i * size : (i + 1) * size])["extra_bytes"] for i in range(p.lanes)]
-        if p.lanes > 1
-        else [0]
-    )
+    (extra,) = LANE_LENGTH.unpack_all(section) if p.lanes > 1 else ((0,),)
     lane_bytes = [header.lane_bytes + e for e in extra]
     what = f"lanes of {sum(lane_bytes)} bytes in a payload of {header.payload_bytes}"
     header_check(sum(lane_bytes) == header.payload_bytes, ErrorCode.LENGTH, what, header)

@@ -42,14 +42,13 @@ class Raw(Codec):
         if bits != 8 * values.itemsize:
             return super().draft_values(values, bits, signed, schedule=schedule)
         memory = np.ascontiguousarray(values, values.dtype.newbyteorder("<")).view(np.uint8).data
-        parts = {"value": values.size * bits, "padding": 0}
 
         def body() -> Body:
-            return Body({}, bytes(memory), parts=parts)
+            return Body({}, bytes(memory), parts={"value": values.size * bits, "padding": 0})
 
         def into(room: memoryview) -> Body:
             room[:] = memory
-            return Body({}, b"", parts=parts)
+            return Body({}, b"")
 
         return Draft(len(memory), body, into=into)
 

@@ -1,6 +1,7 @@
 // The table search of golden/search.py: the same integers, the same order of ties, the same result.
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <new>
 #include <vector>
@@ -16,7 +17,9 @@ constexpr int64_t kInfinite = int64_t{1} << 61;
 constexpr unsigned kFraction = 24;
 constexpr int kMaxPrices = 12;
 constexpr int64_t kUnitPrice = 23637;
+constexpr double kLn2 = 0.69314718055994530942;
 constexpr int32_t kMaxCutPoints = 512;
+constexpr int32_t kCoarseParts = 32;
 constexpr int64_t kMaxSeen = int64_t{1} << 31;  // keeps every cost below kInfinite
 
 // What to search; golden/native.py fills it.
@@ -53,8 +56,8 @@ constexpr int32_t kRelaxed = 16;  // numbers of rows that are relaxed together
 
 // The two inner loops of the dynamic programme, for each kind of machine.
 struct Loops {
-  // costs[i] of the row from cut i to cut `end`, i < end.
-  void (*costs)(const Prices& p, int32_t end, int64_t* costs);
+  // costs[i] of the row from cut i to cut `end`, first <= i < end.
+  void (*costs)(const Prices& p, int32_t first, int32_t end, int64_t* costs);
   // best[k] = the least of before[i * stride + k] + costs[i], i < n, for k < width: a multiple of
   // kRelaxed.
   void (*relax)(const int64_t* before, size_t stride, const int64_t* costs, int32_t n, int32_t width,
@@ -69,23 +72,23 @@ INLINE int64_t offset_bits(int64_t width) {
 
 // The best count of a row of n values is 1 / (2^(1/y) - 1) rounded up, with y = counts per value * n:
 // between y - 1/2 and y - 0.33 in real numbers before it is rounded, and 0.05 off either way for the
-// rounding of logarithms. So it is `first` or one more, as a gain decides.
-INLINE void all_costs(const Prices& p, int32_t end, int64_t* __restrict costs) {
+// rounding of logarithms. So it is `low` or one more, as a gain decides.
+INLINE void all_costs(const Prices& p, int32_t first, int32_t end, int64_t* __restrict costs) {
   const int64_t* const before = p.before;
   const int64_t* const cuts = p.cuts;
   const uint64_t* const steps = p.steps;
   const int64_t seen = before[end], cut = cuts[end], price = p.price, row = p.row, log_total = p.log_total;
   const int64_t unseen = p.unseen;
   const double per_value = p.per_value, total = p.total;
-  for (int32_t i = 0; i < end; ++i) {
+  for (int32_t i = first; i < end; ++i) {
     const int64_t n = seen - before[i];
     const double rough = static_cast<double>(n) * per_value + 0.44;
     const double capped = rough < total ? rough : total;
-    const int64_t first = static_cast<int64_t>(capped > 1 ? capped : 1);
-    const uint64_t step = steps[first];
+    const int64_t low = static_cast<int64_t>(capped > 1 ? capped : 1);
+    const uint64_t step = steps[low];
     const int64_t gain = static_cast<int64_t>(step >> 32), log = static_cast<int64_t>(step & 0xffffffff);
     const bool pays = n * gain > price;
-    const int64_t count = first + pays - ((n == 0) & !unseen);
+    const int64_t count = low + pays - ((n == 0) & !unseen);
     const int64_t per = log_total + (offset_bits(cut - cuts[i]) << kFraction) - log - (pays ? gain : 0);
     costs[i] = n * per + row + price * count;
   }
@@ -108,7 +111,9 @@ INLINE void relax(const int64_t* before, size_t stride, const int64_t* costs, in
 }
 
 #define LOOPS(name, attribute)                                                                            \
-  attribute void costs_##name(const Prices& p, int32_t end, int64_t* costs) { all_costs(p, end, costs); } \
+  attribute void costs_##name(const Prices& p, int32_t first, int32_t end, int64_t* costs) {              \
+    all_costs(p, first, end, costs);                                                                      \
+  }                                                                                                       \
   attribute void relax_##name(const int64_t* before, size_t stride, const int64_t* costs, int32_t n,      \
                               int32_t width, int64_t* best) {                                             \
     relax(before, stride, costs, n, width, best);                                                         \
@@ -128,6 +133,15 @@ Loops fastest_loops() {
   return {costs_plain, relax_plain};
 }
 
+// log2(x) * 2^kFraction, at most kLogError too low: interpolated in `logs`, which is concave. x > 0.
+constexpr int64_t kLogError = 32;
+int64_t log2_below(const int64_t* logs, int64_t x) {
+  const int shift = std::max(54 - __builtin_clzll(static_cast<uint64_t>(x)), 0);  // to 10 bits
+  const int64_t whole = x >> shift, rest = x - (whole << shift);
+  const int64_t step = rest ? (logs[whole + 1] - logs[whole]) * rest >> shift : 0;
+  return logs[whole] + step + (static_cast<int64_t>(shift) << kFraction);
+}
+
 // Row boundaries: indices of cut points, the first 0 and the last `size`.
 struct Cuts {
   int32_t rows = 0;
@@ -139,6 +153,57 @@ struct Priced {
   int64_t price = 0, bound = 0, spent = 0;
   Cuts cuts;
   Scratch best, costs;
+  int32_t first[kMaxCutPoints + 1];  // rows that end at a cut start here or later
+};
+
+// What keeps rows out of the dynamic programme that no table worth having contains.
+//
+// If every interval between cuts were a row and counts were real numbers, a table would cost `least` at a
+// given price. A row of several intervals costs more than its intervals by n * KL(its values || evenly
+// spread ones) at least, at any price. That rises with every interval that it takes in. So if some table
+// is known to cost `known`, then rows that end at a cut are out from the first one on that is too wide.
+class Narrowing {
+ public:
+  explicit Narrowing(const Problem& p) : p_(p), sums_(p.size + 1) {
+    for (int32_t i = 0; i < p.size; ++i) {
+      const int64_t n = p.before[i + 1] - p.before[i], width = p.cuts[i + 1] - p.cuts[i];
+      sums_[i + 1] = sums_[i];
+      if (n) sums_[i + 1] += n * (log2_below(p.logs, n) - kLogError - log2_below(p.logs, width));
+    }
+  }
+
+  // What any table costs at least, when a count costs `price`.
+  double least(int64_t price) const {
+    const double n = static_cast<double>(p_.before[p_.size]), one = 1 << kFraction;
+    const double per_value = static_cast<double>(p_.logs[p_.total]) +
+                             one * (std::log2(static_cast<double>(price) / one * kLn2) + 1 / kLn2);
+    const double values = static_cast<double>(sums_[p_.size]) + 2 * kLogError * n;
+    return n * per_value - values - static_cast<double>(price) * p_.total;
+  }
+
+  // For each cut j, the first cut at which a row that ends at j can start.
+  void first_starts(int64_t price, int64_t known, int32_t* first) const {
+    const int64_t n = p_.before[p_.size];
+    const double room = n ? static_cast<double>(known) - least(price) : kInfinite;
+    const double slack = 1e-9 * static_cast<double>(known);  // of the doubles' own errors
+    const int64_t most = static_cast<int64_t>(std::min<double>(room + slack, kInfinite));
+    int32_t i = 0;
+    for (int32_t j = 1; j <= p_.size; ++j) {
+      while (i + 1 < j && excess(i, j) > most) ++i;
+      first[j] = i;
+    }
+  }
+
+ private:
+  // At most what the row from cut i to cut j costs beyond its intervals.
+  int64_t excess(int32_t i, int32_t j) const {
+    const int64_t n = p_.before[j] - p_.before[i], width = p_.cuts[j] - p_.cuts[i];
+    if (!n) return 0;
+    return n * (log2_below(p_.logs, width) - log2_below(p_.logs, n) - kLogError) + sums_[j] - sums_[i];
+  }
+
+  const Problem& p_;
+  std::vector<int64_t> sums_;  // of n * log2(n / width) over the intervals before each cut, at most
 };
 
 class Search {
@@ -149,7 +214,10 @@ class Search {
         most_rows_(std::min(problem.rows, problem.size)),
         width_((most_rows_ + kRelaxed - 1) / kRelaxed * kRelaxed),
         loops_(fastest_loops()),
-        steps_(p_.total + 1) {
+        steps_(p_.total + 1),
+        narrowing_(problem),
+        narrows_(p_.total == static_cast<int32_t>(kTotal)) {
+    while (p_.before[last_seen_] != p_.before[size_]) ++last_seen_;
     for (int32_t count = 1; count <= p_.total; ++count) {
       const int64_t gain = count < p_.total ? p_.logs[count + 1] - p_.logs[count] : 0;
       steps_[count] = static_cast<uint64_t>(gain) << 32 | static_cast<uint64_t>(p_.logs[count]);
@@ -157,7 +225,12 @@ class Search {
   }
 
   void run(Answer* answer) {
+    if (narrows_) known_ = coarse_cost();
     raise_bound();
+    if (cost_ > known_) {  // rows may be missing that tables between the two costs have
+      known_ = cost_;
+      raise_bound();
+    }
     answer->bound = close();
     answer->cost = cost_;
     answer->rows = chosen_.rows;
@@ -166,6 +239,33 @@ class Search {
   }
 
  private:
+  // What the best table costs whose rows begin at some of the cut points only.
+  int64_t coarse_cost() const {
+    if (size_ <= 2 * kCoarseParts || !values(0, size_)) return kInfinite;
+    int64_t before[3 * kCoarseParts + 1], cuts[3 * kCoarseParts + 1];
+    int32_t n = 0;
+    const int64_t seen = values(0, size_);
+    for (int32_t i = 0, even = 0, mass = 0; i <= size_; ++i) {
+      const bool at_even = i * kCoarseParts >= even * size_;
+      const bool at_mass = i == size_ || p_.before[i + 1] * kCoarseParts > mass * seen;
+      if (!at_even && !at_mass) continue;
+      even += at_even;
+      if (at_mass && i < size_) mass = static_cast<int32_t>(p_.before[i + 1] * kCoarseParts / seen) + 1;
+      before[n] = p_.before[i];
+      cuts[n++] = p_.cuts[i];
+    }
+    Problem coarse = p_;
+    coarse.before = before;
+    coarse.cuts = cuts;
+    coarse.size = n - 1;
+    Search search(coarse);
+    search.solve(first_price(), search.last_);
+    search.offer(search.last_.cuts, search.last_.price);
+    return search.cost_;
+  }
+
+  int64_t first_price() const { return std::max<int64_t>(values(0, size_) * kUnitPrice, 1); }
+
   int64_t values(int32_t i, int32_t j) const { return p_.before[j] - p_.before[i]; }
   int32_t least(int64_t values) const { return values > 0 || p_.unseen ? 1 : 0; }
 
@@ -206,19 +306,22 @@ class Search {
     }
     std::fill_n(&best(s, 0, 0), (size_ + 1) * stride(), kInfinite);
     best(s, 0, 0) = 0;
-    const double ln2 = 0.69314718055994530942;
     const Prices prices = {p_.cuts,
                            p_.before,
                            steps_.data(),
                            static_cast<int64_t>(p_.row_bits) << kFraction,
                            p_.logs[p_.total],
                            price,
-                           (1 << kFraction) / (ln2 * static_cast<double>(price)),
+                           (1 << kFraction) / (kLn2 * static_cast<double>(price)),
                            p_.total,
                            p_.unseen};
+    std::fill_n(s.first, size_ + 1, 0);
+    if (narrows_) narrowing_.first_starts(price, known_, s.first);
     for (int32_t j = 1; j <= size_; ++j) {
-      loops_.costs(prices, j, &cost(s, 0, j));
-      loops_.relax(&best(s, 0, 0), stride(), &cost(s, 0, j), j, width_, &best(s, 1, j));
+      if (last_seen_ < j && j < size_) s.first[j] = j;
+      const int32_t i = s.first[j];
+      loops_.costs(prices, i, j, &cost(s, 0, j));
+      loops_.relax(&best(s, 0, i), stride(), &cost(s, i, j), j - i, width_, &best(s, 1, j));
     }
     int32_t k = 0;
     for (int32_t other = 1; other <= most_rows_; ++other) {
@@ -230,7 +333,7 @@ class Search {
     s.spent = 0;
     for (; k > 0; --k) {
       const int32_t j = s.cuts.at[k];
-      int32_t i = 0;
+      int32_t i = s.first[j];
       while (best(s, k - 1, i) + cost(s, i, j) != best(s, k, j)) ++i;
       s.cuts.at[k - 1] = i;
       s.spent += count_at(price, values(i, j));
@@ -293,10 +396,11 @@ class Search {
 
   // Finds the price with the highest bound, for highest_.
   void raise_bound() {
-    int64_t price = std::max<int64_t>(values(0, size_) * kUnitPrice, 1), low = 0, high = kInfinite;
+    int64_t price = first_price(), low = 0, high = kInfinite;
     for (int step = 0; step < kMaxPrices; ++step) {
       solve(price, last_);
       const int64_t suited = offer(last_.cuts, price), spent = last_.spent;
+      if (narrows_) known_ = std::min(known_, cost_);
       if (step == 0 || last_.bound > highest_.bound) std::swap(last_, highest_);
       if (spent == p_.total || highest_.bound == cost_) break;
       (spent > p_.total ? low : high) = price;
@@ -330,7 +434,7 @@ class Search {
       return;
     }
     const int32_t j = tail_.at[k];
-    for (int32_t i = 0; i < j; ++i) {
+    for (int32_t i = highest_.first[j]; i < j; ++i) {
       const int64_t row = this->cost(highest_, i, j), reach = best(highest_, k - 1, i) + row + cost;
       if (reach - spend >= cost_) continue;
       if (visits_ < p_.max_visits) {
@@ -347,6 +451,10 @@ class Search {
   int32_t width_;  // of the relaxation, in rows
   Loops loops_;
   std::vector<uint64_t> steps_;  // as in Prices
+  Narrowing narrowing_;
+  int32_t last_seen_ = 0;  // the cut behind the last value seen: no row ends between it and the last cut
+  bool narrows_;
+  int64_t known_ = kInfinite;  // a cost that some table has
   Priced last_, highest_;
   int64_t cost_ = kInfinite;
   Cuts chosen_, tail_;
