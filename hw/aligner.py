@@ -92,8 +92,12 @@ class Aligner(wiring.Component):
         with m.If(self.o_pulled):
             m.d.sync += at.eq(end)
 
-        # The word with the next byte, and the one after it.
+        # The word with the next byte, and up to two after it. One would do, were it not that the memory
+        # would then have to know in the cycle itself whether that one moves on.
         word, next_word = Signal(8 * p.beat_bytes), Signal(8 * p.beat_bytes)
+        ahead = [Signal(8 * p.beat_bytes, name=f"ahead{i}", reset_less=True) for i in range(2)]
+        ahead_valid = Signal(2)
+        comes, goes = Signal(), Signal()  # the one of them that is written, read next
         word_valid, next_valid = Signal(), Signal()
         more = Signal()
         cut, used_up, advance = Signal(), Signal(), Signal()
@@ -103,21 +107,31 @@ class Aligner(wiring.Component):
             cut.eq(pulls.o.valid & pulls.o.ready),
             self.o_starved.eq(pulls.o.valid & ~pulls.o.ready),
             used_up.eq(Mux(pulls.o.valid, cut & pull.uses_up, self.i_drop)),
+            next_word.eq(Mux(goes, *reversed(ahead))),
+            next_valid.eq(ahead_valid.any()),
             advance.eq(next_valid & (~word_valid | used_up)),
-            self.i.ready.eq(more & (~next_valid | advance)),
+            self.i.ready.eq(more & ~ahead_valid.all()),
             self.o_busy.eq(more | next_valid | word_valid),
             self.o_word.eq(word),
             self.o_held.eq(word_valid),
         ]
         m.d.sync += self.o_fresh.eq(advance)
         with m.If(advance):
-            m.d.sync += [word.eq(next_word), word_valid.eq(1), next_valid.eq(0)]
+            m.d.sync += [
+                word.eq(next_word),
+                word_valid.eq(1),
+                ahead_valid.bit_select(goes, 1).eq(0),
+                goes.eq(~goes),
+            ]
         with m.Elif(used_up):
             m.d.sync += word_valid.eq(0)
         with m.If(self.i.valid & self.i.ready):
+            for number, place in enumerate(ahead):
+                with m.If(comes == number):
+                    m.d.sync += place.eq(self.i.p.data)
             m.d.sync += [
-                next_word.eq(self.i.p.data),
-                next_valid.eq(1),
+                ahead_valid.bit_select(comes, 1).eq(1),
+                comes.eq(~comes),
                 more.eq(~self.i.p.last),
                 self.o_error.eq(self.o_error | self.i.p.error),
             ]

@@ -10,6 +10,7 @@ from atalanta.golden.coder import max_shift
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.format import WORD_BITS
 from atalanta.hw.bitwise import leading_one, one_hot_mux, position_of
+from atalanta.hw.product import Product
 from atalanta.hw.stages import cuts, search_levels, stage
 from atalanta.hw.table import row_layout, table_layout
 
@@ -96,18 +97,28 @@ class Coder(wiring.Component):
             self.o_illegal.eq(valid[-1] & (offset > last[-1])),
         ]
 
-    def _bound(self, window: Value, cum: Value) -> Value:
-        """The codes of the window that rows before have."""
+    def _bound(self, product: Value) -> Value:
+        """The codes of the window that rows before have, from its product with their counts."""
         p = self._p.precision
-        return (window * cum)[p.count :][: p.code + 1]
+        return product[p.count :][: p.code + 1]
 
     def _parallel_search(self, m: Module, register: Register, s: Named) -> Found:
         """Every row's share of the window, and the row whose share holds delta."""
         p = self._p
-        s = register("operand", s)
         table = self.i_table
-        bounds = {f"bound{row}": self._bound(s["range"], table[row].cum) for row in range(1, p.rows)}
-        s = register("multiply", s | bounds)
+        bounds: Named = {}
+        for row in range(1, p.rows):
+            if "multiply" in cuts(p):
+                m.submodules[f"product{row}"] = product = Product(len(s["range"]), len(table[row].cum))
+                m.d.comb += [
+                    product.i_step.eq(self.i_step),
+                    product.i_a.eq(s["range"]),
+                    product.i_b.eq(table[row].cum),
+                ]
+                bounds[f"bound{row}"] = self._bound(product.o_product)
+            else:
+                bounds[f"bound{row}"] = self._bound(s["range"] * table[row].cum)
+        s = register("multiply", s) | bounds
         reached = Cat(Const(1, 1), *(s[f"bound{row}"] <= s["delta"] for row in range(1, p.rows)))
         s = register("compare", s | {"reached": reached})
         chosen = Signal(p.rows)
@@ -129,7 +140,7 @@ class Coder(wiring.Component):
         start: Value = Const(0, p.precision.code)
         s |= {"cum": self.i_table[p.rows // 2].cum, "end": s["range"]}
         for level in range(levels):
-            bound = self._bound(s["range"], s["cum"])
+            bound = self._bound(s["range"] * s["cum"])
             upper = bound <= s["delta"]
             kept = {name: s[name] for name in ("low", "range", "delta")}
             found = {
@@ -208,10 +219,13 @@ class Coder(wiring.Component):
                 "row": s["row"],
             },
         )
-        lead = Signal(code)
-        m.d.comb += lead.eq(leading_one(s["span"]))
-        straddles = ((s["low"] ^ s["high"]) & lead).any()
-        zeros = position_of(lead, [code - 1 - i for i in range(code)])
+        s = register(
+            "lead",
+            {k: s[k] for k in ("low", "range", "delta", "row")}
+            | {"lead": leading_one(s["span"]), "differs": s["low"] ^ s["high"]},
+        )
+        straddles = (s["differs"] & s["lead"]).any()
+        zeros = position_of(s["lead"], [code - 1 - i for i in range(code)])
         s = register(
             "renormalise",
             {k: s[k] for k in ("low", "range", "delta", "row")}

@@ -136,7 +136,8 @@ class Core(wiring.Component):
             header.i_bus_error.eq(aligner.o_error),
             header.i_piece.eq(aligner.o_piece),
             header.i_valid.eq(aligner.o_valid & aligner.o_tag.header),
-            header.i_taken.eq(Mux(aligner.o_pulled, size_m1 + 1, 0)),
+            header.i_pulled.eq(aligner.o_pulled),
+            header.i_pulled_m1.eq(size_m1),
             payload_crc.i_start.eq(header.o_payload_start),
             payload_crc.i_at.eq(aligner.o_at),
             payload_crc.i_size.eq(header.o_payload_size),
@@ -182,7 +183,7 @@ class Core(wiring.Component):
         # Vectors. A tensor's last waits until all of its checks have been good.
         vector = Signal(vector_layout(p))
         vector_valid = Signal()
-        passes = Signal()
+        said_good, passes = Signal(), Signal()
         waited, all_said = Signal(), Signal()  # a tensor's last vector: errors have come in meanwhile
         good = Signal(range(4))
         terminator = Signal()
@@ -193,12 +194,14 @@ class Core(wiring.Component):
         m.d.comb += [
             vector.eq(Mux(lanes.o.valid, lanes.o.payload, unpacker.o.payload)),
             vector_valid.eq(lanes.o.valid | unpacker.o.valid),
-            passes.eq(~vector.end | ((good != 0) & all_said)),
+            said_good.eq((good != 0) & all_said),
+            passes.eq(~vector.end | said_good),
             held.eq(vector_valid & vector.end & (good == 0) & all_said),
             packer.i.payload.eq(vector),
             packer.i.valid.eq((vector_valid & passes & ~stopping) | terminator),
-            lanes.o.ready.eq(packer.i.ready & passes),
-            unpacker.o.ready.eq(packer.i.ready & passes),
+            # `passes` for each by itself: not behind a choice between them.
+            lanes.o.ready.eq(packer.i.ready & (~lanes.o.p.end | said_good)),
+            unpacker.o.ready.eq(packer.i.ready & (~unpacker.o.p.end | said_good)),
         ]
         ends = vector_valid & vector.end & passes & packer.i.ready & ~stopping
         m.d.sync += good.eq(good + header.o_good - ends)

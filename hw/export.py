@@ -20,8 +20,11 @@ def ports(component: wiring.Component) -> dict[str, tuple[Value, PortDirection]]
     return found
 
 
-def to_verilog(component: wiring.Component, name: str) -> str:
-    """Verilog-2001 source of the component as module `name`, the same for the same component."""
-    text = rtlil.convert(component, name=name, ports=ports(component), emit_src=False)
+def to_verilog(component: wiring.Component, name: str, platform: object = None) -> str:
+    """Verilog-2001 source of the component as module `name`, the same for the same component.
+
+    platform: what components may find blocks of their own on; without one it is the same everywhere.
+    """
+    text = rtlil.convert(component, name=name, platform=platform, ports=ports(component), emit_src=False)
     text = verilog._convert_rtlil_text(share(text), strip_internal_attrs=True)  # noqa: SLF001
     return f"// {name}, made by atalanta {__version__}; SPDX-License-Identifier: Apache-2.0\n{text}"

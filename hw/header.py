@@ -12,7 +12,6 @@ from atalanta.golden.format import (
     BLOCK_BYTES,
     LANE_LENGTH,
     MAGIC,
-    NARROW_ROW,
     RAW_PARAMS,
     SEGMENT_MULTIPLE,
     SHAPESHIFTER_PARAMS,
@@ -82,7 +81,8 @@ class Header(wiring.Component):
     i: descriptors, in the order of reading.
     o_open, o_offset, o_drop, i_busy, i_bus_error: from and to the aligner.
     o_pull, o_size_m1, i_piece, i_valid: pulls of its own.
-    o_payload: decoders may pull now. i_taken: bytes of pulls noted in this cycle.
+    o_payload: decoders may pull now. i_pulled, i_pulled_m1: a pull is noted in this cycle, of so
+        many bytes and one.
     o_atalanta, o_groups: segments to decode. i_settled: decoders have put out all they were given.
     o_prime: all lanes ask for a beat, if they have one. o_load, o_beats, o_one, o_tail_m1: see `Lengths`.
     o_payload_start, o_payload_size, o_payload_crc, i_crc_done, i_crc_good: see `PayloadCrc`.
@@ -110,7 +110,8 @@ class Header(wiring.Component):
                 "i_piece": In(8 * p.beat_bytes),
                 "i_valid": In(1),
                 "o_payload": Out(1),
-                "i_taken": In(range(p.beat_bytes + 1)),
+                "i_pulled": In(1),
+                "i_pulled_m1": In(range(p.beat_bytes)),
                 "o_atalanta": Out(stream.Signature(atalanta_layout(p))),
                 "o_groups": Out(stream.Signature(groups_layout())),
                 "i_settled": In(1),
@@ -214,22 +215,25 @@ class Header(wiring.Component):
         groups = data.View(layout_of(SHAPESHIFTER_PARAMS), base.params)
         block = self.i_piece[:BLOCK_BITS]
         index = Signal(8)
-        to_pull = Signal(base.header_bytes.shape())
+        blocks_left = Signal(len(base.header_bytes) - log2(BLOCK_BYTES))  # whole ones, yet to be pulled
+        tail = Signal(log2(BLOCK_BYTES))  # and bytes of the one behind them
+        pulls, pulls_whole = Signal(), Signal()  # what these two mean for the next pull
         left = Signal(LENGTH_BITS)
         payload_left = Signal(LENGTH_BITS)
         countdown = Signal(range(max(CHECK_CYCLES, p.lane_depth) + 1))
 
         # Where the sections lie, in three steps from the first block on: done when the third one comes.
-        row_bytes = Mux(base.bits <= NARROW_BITS, NARROW_ROW.nbytes, WIDE_ROW.nbytes)
+        wide_rows = Signal()
         table_bytes = Signal(range(MAX_ROWS * WIDE_ROW.nbytes + 1))
         table_blocks = Signal(range(MAX_ROWS * WIDE_ROW.nbytes // BLOCK_BYTES + 1))
         lane_blocks = Signal(range(LANES[-1] // LANES_PER_BLOCK + 1))
-        own_bytes = Signal.like(to_pull)
+        own_bytes = Signal.like(base.header_bytes)
         one = atalanta.lanes_log2 == 0
         lanes_bytes = LANE_LENGTH.nbytes << atalanta.lanes_log2
         lanes_up = (1 << atalanta.lanes_log2) + (LANES_PER_BLOCK - 1)
         m.d.sync += [
-            table_bytes.eq(sum(Mux(row_bytes[i], atalanta.rows << i, 0) for i in range(len(row_bytes)))),
+            wide_rows.eq(base.bits > NARROW_BITS),  # known with the first block
+            table_bytes.eq((atalanta.rows << 2) - Mux(wide_rows, 0, atalanta.rows)),
             table_blocks.eq((table_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
             own_bytes.eq(Mux(one, table_bytes, (table_blocks << log2(BLOCK_BYTES)) + lanes_bytes)),
             lane_blocks.eq(Mux(one, 0, lanes_up >> log2(LANES_PER_BLOCK))),
@@ -354,19 +358,30 @@ class Header(wiring.Component):
                     m.d.sync += pending.eq(self.i_bad_code)
                     m.next = "SKIM"
 
+        def to_pull(nbytes: Value) -> None:
+            """So many bytes of the header are yet to be pulled."""
+            m.d.sync += [
+                Cat(tail, blocks_left).eq(nbytes),
+                pulls.eq(nbytes != 0),
+                pulls_whole.eq(nbytes >= BLOCK_BYTES),
+            ]
+
         def next_header() -> None:
-            m.d.sync += [index.eq(0), in_sections.eq(0), to_pull.eq(BASE.nbytes)]
+            m.d.sync += [index.eq(0), in_sections.eq(0)]
+            to_pull(Const(BASE.nbytes, len(base.header_bytes)))
             m.next = "BLOCKS"
 
-        m.d.sync += payload_left.eq(payload_left - self.i_taken)
+        # Bytes of a pull are taken off a cycle later: to look them up and subtract them is too long.
+        taken = Signal(range(p.beat_bytes + 1))
         skim_size_m1 = Signal(range(p.beat_bytes))
         skim_known = Signal()
         m.d.sync += [
+            taken.eq(Mux(self.i_pulled, self.i_pulled_m1 + 1, 0)),
+            payload_left.eq(payload_left - taken),
             skim_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
-            skim_known.eq(self.i_taken == 0),
+            skim_known.eq(~self.i_pulled & (taken == 0)),
         ]
-        partial = to_pull < BLOCK_BYTES
-        m.d.comb += self.o_size_m1.eq(Mux(partial, to_pull - 1, BLOCK_BYTES - 1))
+        m.d.comb += self.o_size_m1.eq(Mux(pulls_whole, BLOCK_BYTES - 1, tail - 1))
 
         with m.FSM(name="state"):
             with m.State("IDLE"):
@@ -380,8 +395,13 @@ class Header(wiring.Component):
                 interrupts()
 
             with m.State("BLOCKS"):
-                m.d.comb += [in_blocks.eq(1), self.o_pull.eq(to_pull != 0)]
-                m.d.sync += to_pull.eq(to_pull - self.i_taken)
+                m.d.comb += [in_blocks.eq(1), self.o_pull.eq(pulls)]
+                with m.If(self.i_pulled):
+                    m.d.sync += [
+                        blocks_left.eq(blocks_left - 1),
+                        pulls.eq(pulls_whole & ((blocks_left != 1) | (tail != 0))),
+                        pulls_whole.eq(blocks_left > 1),
+                    ]
                 with m.If(self.i_valid):
                     m.d.sync += [
                         index.eq(index + 1),
@@ -403,10 +423,8 @@ class Header(wiring.Component):
                         with m.Elif(left < first.header_bytes):
                             header_error(ErrorCode.TRUNCATED)
                     with m.If(index == 1):
-                        m.d.sync += [
-                            base.as_value()[BLOCK_BITS:].eq(block),
-                            to_pull.eq(base.header_bytes - BASE.nbytes),
-                        ]
+                        m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
+                        to_pull((base.header_bytes - BASE.nbytes)[: len(base.header_bytes)])
                     with m.If((index != 0) & (index == (base.header_bytes - 1) >> log2(BLOCK_BYTES))):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"

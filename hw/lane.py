@@ -1,6 +1,6 @@
 """One lane: a few beats, a window of bits, a decoder."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,7 +52,11 @@ class BeatFifo(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """A memory read asynchronously, so that FPGAs use LUT RAM: a register per bit costs more."""
+        """A memory read asynchronously, so that FPGAs use LUT RAM: a register per bit costs more.
+
+        A word that is not taken is kept beside it, so that nothing in here but one register waits for
+        `i_word_ready`, which comes late in the cycle.
+        """
         p, m = self._p, Module()
         m.submodules.beats = beats = memory.Memory(shape=beat_layout(p), depth=p.lane_fifo, init=[])
         write, read = beats.write_port(), beats.read_port(domain="comb")
@@ -66,27 +70,44 @@ class BeatFifo(wiring.Component):
         with m.If(self.i_write):
             m.d.sync += write.addr.eq(next_place(write.addr))
 
+        # What the next word is, and what its leaving means.
+        out = data.StructLayout({"word": WORD_BITS, "ends_beat": 1, "ends_lane": 1})
+        here, kept, offered = Signal(out), Signal(out), Signal(out)
+        here_valid, kept_valid = Signal(), Signal()
+        finished = Signal(init=1)  # the lane's last word has come out of the memory
         beat = read.data
         final_word = beat.size_m1[(WORD_BITS // 8 - 1).bit_length() :]
-        taken = Signal()
+        moves = Signal()
+        frees = Signal()
         m.d.comb += [
-            self.o_word.eq(beat.data.word_select(word, WORD_BITS)),
-            self.o_word_valid.eq((level != 0) & ~self.o_ended),
-            taken.eq(self.o_word_valid & self.i_word_ready),
-            self.o_pop.eq(taken & (word == final_word)),
-            self.o_pop_last.eq(self.o_pop & beat.last),
+            here.word.eq(beat.data.word_select(word, WORD_BITS)),
+            here.ends_beat.eq(word == final_word),
+            here.ends_lane.eq(here.ends_beat & beat.last),
+            here_valid.eq((level != 0) & ~finished),
+            moves.eq(here_valid & ~kept_valid),
+            frees.eq(moves & here.ends_beat),
+            offered.eq(Mux(kept_valid, kept, here)),
+            self.o_word.eq(offered.word),
+            self.o_word_valid.eq(here_valid | kept_valid),
+            self.o_pop.eq(self.o_word_valid & offered.ends_beat & self.i_word_ready),
+            self.o_pop_last.eq(self.o_word_valid & offered.ends_lane & self.i_word_ready),
         ]
-        with m.If(taken):
+        m.d.sync += kept_valid.eq(self.o_word_valid & ~self.i_word_ready)
+        with m.If(~kept_valid):
+            m.d.sync += kept.eq(here)
+        with m.If(moves):
             m.d.sync += word.eq(word + 1)
-        with m.If(self.o_pop):
+        with m.If(frees):
             m.d.sync += [word.eq(0), read.addr.eq(next_place(read.addr))]
-        m.d.sync += level.eq(level + self.i_write - self.o_pop)
+        m.d.sync += level.eq(level + self.i_write - frees)
 
         bytes_m1 = beat.size_m1[: (WORD_BITS // 8 - 1).bit_length()]
+        with m.If(frees & beat.last):
+            m.d.sync += [finished.eq(1), self.o_spare_bits.eq(~bytes_m1 << 3)]
         with m.If(self.o_pop_last):
-            m.d.sync += [self.o_ended.eq(1), self.o_spare_bits.eq(~bytes_m1 << 3)]
+            m.d.sync += self.o_ended.eq(1)
         with m.If(self.i_start):
-            m.d.sync += [self.o_ended.eq(self.i_empty), self.o_spare_bits.eq(0)]
+            m.d.sync += [finished.eq(self.i_empty), self.o_ended.eq(self.i_empty), self.o_spare_bits.eq(0)]
         return m
 
 
@@ -147,16 +168,18 @@ class Lane(wiring.Component):
         beats_left = Signal(32)
         empty = Signal()
         started = Signal()
-        some = Signal()  # beats are left to ask for
-        # An ask leaves through a register: what it is made of comes late in the cycle.
         asks = Signal()
-        more_than = [beats_left > n + self.o_ask for n in range(2)]
-        m.d.comb += asks.eq((self.i_prime | (fifo.o_pop & started)) & some)
+        # An ask leaves through a register: what it is made of comes late in the cycle. So does what it
+        # means for the next one, which therefore chooses between two comparisons made beforehand.
+        more_than = Signal(2)
+        m.d.comb += [
+            asks.eq((self.i_prime | (fifo.o_pop & started)) & Mux(self.o_ask, more_than[1], more_than[0])),
+        ]
         m.d.sync += [
             self.o_ask.eq(asks),
             self.o_ask_last.eq(Mux(self.o_ask, beats_left == 2, beats_left == 1)),
             self.o_pop.eq(fifo.o_pop),
-            some.eq(more_than[1] | (more_than[0] & ~asks)),  # `asks` is the late one
+            *(more_than[n].eq(beats_left > n + self.o_ask) for n in range(2)),
         ]
         with m.If(self.o_ask):
             m.d.sync += beats_left.eq(beats_left - 1)
@@ -166,7 +189,7 @@ class Lane(wiring.Component):
             m.d.sync += [
                 beats_left.eq(self.i_beats_left),
                 empty.eq(self.i_beats_left == 0),
-                some.eq(self.i_beats_left != 0),
+                more_than.eq(Cat(self.i_beats_left > n for n in range(2))),
                 started.eq(0),
             ]
 

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from atalanta.golden.decoder import DecoderParams
 from atalanta.hw.axi import PAGE_BYTES, Axi4Read, Burst, Resp
 from atalanta.hw.gearbox import Gearbox, bus_word_layout, ratio, word_layout
+from atalanta.hw.prefetch import Prefetch
 
 LENGTH_BITS = 32
 
@@ -48,10 +49,7 @@ class Reader(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Length, burst, room, AR: a register after each, so that no path is long."""
         p, m = self._p, Module()
-        # One place more than is promised: the queue may hold a word on its way to the output.
-        m.submodules.prefetch = prefetch = fifo.SyncFIFOBuffered(
-            width=bus_word_layout(p).size, depth=p.prefetch + 1
-        )
+        m.submodules.prefetch = prefetch = Prefetch(bus_word_layout(p), p.prefetch)
         m.submodules.gearbox = gearbox = Gearbox(p)
         kind = data.StructLayout({"first": 1, "last": 1, "place": range(ratio(p))})
         m.submodules.bursts = bursts = fifo.SyncFIFO(width=kind.size, depth=p.outstanding)
@@ -139,29 +137,30 @@ class Reader(wiring.Component):
 
         # Words come in; a burst's place is free again with its last.
         incoming = data.View(kind, bursts.r_data)
-        word = data.View(bus_word_layout(p), prefetch.w_data)
+        word = prefetch.i_word
         in_burst = Signal()
         with m.If(axi.rvalid):
             m.d.sync += in_burst.eq(~axi.rlast)
         m.d.comb += [
             axi.rready.eq(1),
-            prefetch.w_en.eq(axi.rvalid),
+            prefetch.i_write.eq(axi.rvalid),
             word.data.eq(axi.rdata),
             word.first.eq(incoming.first & ~in_burst),
             word.last.eq(incoming.last & axi.rlast),
             word.error.eq((axi.rresp == Resp.SLVERR) | (axi.rresp == Resp.DECERR)),
             word.place.eq(incoming.place),
             bursts.r_en.eq(axi.rvalid & axi.rlast),
-            gearbox.i.payload.eq(prefetch.r_data),
-            gearbox.i.valid.eq(prefetch.r_rdy),
-            prefetch.r_en.eq(gearbox.i.ready),
-            popped.eq(prefetch.r_rdy & gearbox.i.ready),
+            gearbox.i.payload.eq(prefetch.o.payload),
+            gearbox.i.valid.eq(prefetch.o.valid),
+            prefetch.o.ready.eq(gearbox.i.ready),
+            popped.eq(prefetch.o.valid & prefetch.o.ready),
             self.o_idle.eq(
                 (left == 0)
                 & ~burst_valid
                 & ~axi.arvalid
                 & ~bursts.r_rdy
-                & (prefetch.level == 0)
+                & ~prefetch.o_some
+                & ~prefetch.o.valid
                 & ~gearbox.o.valid
             ),
         ]

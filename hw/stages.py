@@ -15,7 +15,7 @@ def search_levels(rows: int) -> int:
 def cut_order(p: DecoderParams) -> tuple[str, ...]:
     """Where registers go in a way's loop, in the order in which more ways pay for them."""
     if p.search == "parallel":
-        return ("renormalise", "multiply", "select", "narrow", "compare", "shift", "operand")
+        return ("renormalise", "multiply", "select", "narrow", "compare", "shift", "lead")
     levels = range(search_levels(p.rows))
     order = [f"search{level}" for level in (*levels[1::2], *reversed(levels[::2]))]
     return (*order, "renormalise", "select", "narrow", "shift")

@@ -300,6 +300,7 @@ class Aligner {
     words_.open(tensor);
     left_ = words_.words(tensor);
     at_ = words_.offset(tensor);
+    next_ = cycle;
     fetch(cycle + 1);
     advance(0);
   }
@@ -341,10 +342,12 @@ class Aligner {
 
  private:
   void fetch(i64 from) {
+    const i64 before = next_;
     next_ = kUnknown;
     if (left_ == 0) return;
-    next_ = std::max(from, words_.next());
-    words_.pop(next_);
+    const i64 taken = std::max(before + 1, words_.next());  // there are two places ahead of `word`
+    words_.pop(taken);
+    next_ = std::max(from, taken);
     --left_;
   }
 
@@ -733,7 +736,7 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
       const i64 pulled = segment.atalanta ? lanes(segment, checked) : groups(segment, checked);
       if (words_.failed()) return refusal(tensor);
       const i64 primed = checked + 1 + (segment.atalanta ? segment.lane_depth : 0);
-      verdict = std::max({primed, segment.payload_bytes ? pulled + 1 : 0, start_ + 1,
+      verdict = std::max({primed, segment.payload_bytes ? pulled + 2 : 0, start_ + 1,
                           crc_done(segment, checked, at)});
       finish(segment, verdict);
       from = verdict + 1;

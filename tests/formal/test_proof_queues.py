@@ -124,8 +124,8 @@ def test_nothing_is_lost(check: Prove, claims: Any, steps: int) -> None:
         (routes_exactly, Router, "Mux(last, tail, p.beat_bytes - 1)", "p.beat_bytes - 1", "order"),
         (holds_beats, BeatFifo, "at == p.lane_fifo - 1", "at == p.lane_fifo - 2", "order"),
         (holds_beats, BeatFifo, "(word == final_word)", "(word >= 1)", "order|place|offered"),
-        (holds_beats, BeatFifo, "(level != 0) & ~self.o_ended", "level != 0", "offered"),
-        (holds_beats, BeatFifo, "self.o_pop & beat.last", "beat.last", "order|ends"),
+        (holds_beats, BeatFifo, "(level != 0) & ~finished", "level != 0", "offered"),
+        (holds_beats, BeatFifo, "frees & beat.last", "frees", "order|ends|offered"),
     ],
 )
 def test_broken_queues_are_found(

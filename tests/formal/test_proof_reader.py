@@ -200,8 +200,8 @@ def test_reaches(check: Prove) -> None:
         (hands_on_exactly, "word.first.eq(incoming.first & ~in_burst)", "word.first.eq(0)", "memory's|last"),
         (
             gets_on,
-            "prefetch.r_en.eq(gearbox.i.ready)",
-            "prefetch.r_en.eq(gearbox.i.ready & ~self.i_stop)",
+            "prefetch.o.ready.eq(gearbox.i.ready)",
+            "prefetch.o.ready.eq(gearbox.i.ready & ~self.i_stop)",
             "idle",
         ),
     ],

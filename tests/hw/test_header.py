@@ -135,14 +135,15 @@ class HeaderBench:
                 pieces[-1] = data[at : at + nbytes]
                 first_pull = first_pull if header_bytes else self._bench.cycle
                 header_bytes += nbytes
-            ctx.set(dut.i_taken, nbytes)
+            ctx.set(dut.i_pulled, nbytes != 0)
+            ctx.set(dut.i_pulled_m1, max(nbytes - 1, 0))
             at += nbytes
             ended = bool(ctx.get(dut.o_good))
             if ctx.get(dut.o_error):
                 verdict.code, ended = ErrorCode(ctx.get(dut.o_code)), True
             await ctx.tick()
             ctx.set(dut.i.valid, 0)
-        ctx.set(dut.i_taken, 0)
+        ctx.set(dut.i_pulled, 0)
         ctx.set(dut.i_valid, 0)
         ctx.set(self._reset, verdict.code is not ErrorCode.NONE)
         await ctx.tick().repeat(2)

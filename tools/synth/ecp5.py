@@ -3,13 +3,18 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.tools.synth import netlist, tools
 from atalanta.tools.synth.parts import TOP, verilog_with_registers
 from atalanta.tools.synth.result import Path as TimingPath
 from atalanta.tools.synth.result import Result
+
+if TYPE_CHECKING:
+    from amaranth.hdl import Module
+
+    from atalanta.hw.product import Product
 
 NAME = "ecp5"
 DEVICES = ("12k", "25k", "45k", "85k")
@@ -28,6 +33,32 @@ opt -full
 clean -purge
 synth_ecp5 -top {TOP} -nowidelut -json netlist.json
 """
+
+
+class Ecp5:
+    """What hw finds on an ECP5: Yosys does not use the registers of its multipliers by itself."""
+
+    def product(self, multiplier: "Product") -> "Module":
+        """A block with its output register in use (Lattice FPGA-TN-02205, sysDSP)."""
+        from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module
+
+        factor_bits = 18
+        m = Module()
+        pins: dict[str, Any] = {}
+        for letter, factor in (("A", multiplier.i_a), ("B", multiplier.i_b), ("C", Const(0, factor_bits))):
+            bits = Cat(factor, Const(0, factor_bits - len(factor)))
+            pins |= {f"i_{letter}{i}": bits[i] for i in range(factor_bits)}
+        pins |= {f"o_P{i}": bit for i, bit in enumerate(multiplier.o_product)}
+        pins |= {f"i_{pin}": Const(0, 1) for pin in ("SIGNEDA", "SIGNEDB", "SOURCEA", "SOURCEB", "RST0")}
+        m.submodules.multiplier = Instance(
+            "MULT18X18D",
+            p_REG_OUTPUT_CLK="CLK0",
+            p_REG_OUTPUT_CE="CE0",
+            i_CLK0=ClockSignal(),
+            i_CE0=multiplier.i_step,
+            **pins,
+        )
+        return m
 
 
 def _register(cell: str) -> str:
@@ -60,7 +91,7 @@ def synthesise(part: str, p: DecoderParams, *, device: str, speed: int, mhz: flo
 
     Raises BuildError if a program is missing or fails.
     """
-    verilog = verilog_with_registers(part, p)
+    verilog = verilog_with_registers(part, p, Ecp5())
 
     def work(folder: Path) -> Result:
         (folder / f"{TOP}.v").write_text(verilog)

@@ -56,8 +56,10 @@ def _component(part: str, p: DecoderParams) -> "wiring.Component":
     return make(*arguments)
 
 
-def verilog_with_registers(part: str, p: DecoderParams) -> str:
+def verilog_with_registers(part: str, p: DecoderParams, platform: object = None) -> str:
     """Verilog of a component with a register at every port, so that paths through ports count.
+
+    platform: see `atalanta.hw.export.to_verilog`.
 
     Raises BuildError if Amaranth is not installed.
     """
@@ -70,4 +72,4 @@ def verilog_with_registers(part: str, p: DecoderParams) -> str:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusedElaboratable)  # decoders that are not built in
-        return to_verilog(Bounded(_component(part, p)), TOP)
+        return to_verilog(Bounded(_component(part, p)), TOP, platform)
