@@ -295,8 +295,9 @@ class AtalantaEncoder:
             raise ValueError("the table gives no counts to a value")
         _done(status.value)
         self._free = weakref.finalize(self, library.atalanta_encode_free, self._handle)
-        self.used_bits = int(lane_bits.sum(dtype=np.int64))
-        self.lane_bytes: list[int] = ((lane_bits.astype(np.int64) + 7) // 8).tolist()
+        lengths: list[int] = lane_bits.tolist()
+        self.used_bits = sum(lengths)
+        self.lane_bytes = [(bits + 7) // 8 for bits in lengths]
 
     @property
     def nbytes(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from atalanta.golden import native
-from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
+from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check, where
 from atalanta.golden.engine import AUTO, REFERENCE, use_native
 from atalanta.golden.errors import ErrorCode, ParameterError, StreamError, require
 from atalanta.golden.format import (
@@ -271,17 +271,20 @@ def _pack_sections(table: Table, lane_bytes: list[int]) -> bytes:
     return padded(packed, BLOCK_BYTES) + LANE_LENGTH.pack_all([n - least for n in lane_bytes])
 
 
+_LEGAL = {
+    "lanes_log2": range(len(LANES)),
+    "ways": WAYS,
+    "beat_log2": range(BEAT_BYTES[0].bit_length() - 1, BEAT_BYTES[-1].bit_length()),
+    "lane_depth": LANE_DEPTH,
+    "rows": range(1, MAX_ROWS + 1),
+    "contexts": range(1),
+}
+
+
 def _params(params: dict[str, int], header: Header) -> AtalantaParams:
-    legal = (
-        ("lanes_log2", range(len(LANES))),
-        ("ways", WAYS),
-        ("beat_log2", range(BEAT_BYTES[0].bit_length() - 1, BEAT_BYTES[-1].bit_length())),
-        ("lane_depth", LANE_DEPTH),
-        ("rows", range(1, MAX_ROWS + 1)),
-        ("contexts", range(1)),
-    )
-    for name, values in legal:
-        header_check(params[name] in values, ErrorCode.HEADER, f"{name} {params[name]}", header)
+    for name, legal in _LEGAL.items():
+        if params[name] not in legal:
+            raise StreamError(ErrorCode.HEADER, f"{name} {params[name]}, {where(header)}")
     return AtalantaParams(
         bits=header.bits,
         lanes=1 << params["lanes_log2"],
