@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from atalanta.golden import container
 from atalanta.golden.errors import AtalantaError
 from atalanta.golden.values import Array
 from atalanta.tools.bench.coders import CODERS, Coder
@@ -137,23 +136,3 @@ def summary(results: Sequence[Result], kind: str) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def thread_speedup(works: Sequence[Work], threads: int, repeats: int = 7) -> dict[str, float]:
-    """How much faster `threads` threads encode and decode the largest array than one: best wall times."""
-    array = max((work.array for work in works), key=lambda array: array.nbytes)
-    data = container.encode(array)
-    ways: dict[str, Callable[[int], Any]] = {
-        "encode": lambda n: container.encode(array, threads=n),
-        "decode": lambda n: container.decode(data, threads=n),
-    }
-    speedups: dict[str, float] = {}
-    for name, run in ways.items():
-        best = {1: float("inf"), threads: float("inf")}
-        for _ in range(repeats):
-            for n, seconds in best.items():
-                start = time.perf_counter()
-                run(n)
-                best[n] = min(seconds, time.perf_counter() - start)
-        speedups[name] = best[1] / best[threads]
-    return speedups

@@ -1,7 +1,6 @@
 """`atalanta bench codec`: ratio and speed beside other entropy coders."""
 
 import json
-import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -13,14 +12,15 @@ from rich.table import Table
 import atalanta
 from atalanta.golden.atomic import replacing
 from atalanta.golden.errors import InputError
-from atalanta.tools.bench.codec import Work, bench, summary, thread_speedup
+from atalanta.tools.bench.codec import Work, bench, summary
 from atalanta.tools.bench.coders import CODERS, Range
+from atalanta.tools.bench.threads import scaling
 from atalanta.tools.cli.common import console, json_option, print_json, progress
 from atalanta.tools.extract.tensors import TensorFile
 from atalanta.tools.measure import entropy_bytes
 from atalanta.tools.samples import sample_path
 
-SCHEMA = "atalanta-bench-codec-1"
+SCHEMA = "atalanta-bench-codec-2"
 KINDS = {"weight": "weights", "activation": "activations"}
 
 
@@ -59,21 +59,35 @@ def _show(document: dict[str, Any]) -> None:
         title = f"{name}: {about['tensors']} tensors, {about['raw_bytes']:,} bytes"
         entropy = f"order-0 entropy {about['entropy_ratio']:.4f}"
         table = Table(title=f"{title}, {entropy}", title_justify="left")
-        for head in ("coder", "ratio", "encode MB/s", "decode MB/s", "encode x range", "decode x range"):
+        for head in (
+            "coder",
+            "ratio",
+            "over entropy",
+            "encode MB/s",
+            "decode MB/s",
+            "encode x range",
+            "decode x range",
+        ):
             table.add_column(head, justify="left" if head == "coder" else "right")
         base = next((row for row in rows if row["coder"] == Range.name), None)
         for row in rows:
             speeds = [row[f"{way}_mb_s"] for way in ("encode", "decode")]
             times = [f"{row[w] / base[w]:.2f}" if base else "-" for w in ("encode_mb_s", "decode_mb_s")]
-            table.add_row(row["coder"], f"{row['ratio']:.4f}", *(f"{speed:,.0f}" for speed in speeds), *times)
+            over = (
+                f"{100 * (row['ratio'] / about['entropy_ratio'] - 1):.3f}%" if about["entropy_ratio"] else "-"
+            )
+            cells = [row["coder"], f"{row['ratio']:.4f}", over, *(f"{speed:,.0f}" for speed in speeds)]
+            table.add_row(*cells, *times)
         out.print(table)
     for missing in document["missing"]:
         out.print(f"{missing['coder']} needs {missing['package']}: pip install 'atalanta[bench]'")
     threads = document["threads"]
     if threads:
-        ways = ", ".join(f"{way} {threads[way]:.2f} x" for way in ("encode", "decode"))
-        load = f"wall time, best of {document['repeats']}, machine load {threads['load']:.1f}"
-        out.print(f"{threads['threads']} threads on the largest tensor: {ways} ({load})")
+        for what, suffix in ((f"all {KINDS[threads['kind']]}", ""), ("the largest of them", "_largest")):
+            encode, decode = (threads[way + suffix] for way in ("encode", "decode"))
+            out.print(f"{threads['threads']} threads, {what}: encode {encode:.2f} x, decode {decode:.2f} x")
+        note = f"wall time, best of {document['repeats']}"
+        out.print(f"machine: {threads['ceiling']:.2f} x for decoders that share nothing ({note})")
     out.print("MB/s of raw data, processor time of one thread; ratio counts tables, models, dtype and shape")
 
 
@@ -85,7 +99,11 @@ def _show(document: dict[str, Any]) -> None:
 @click.option(
     "--repeats", type=click.IntRange(1), default=7, show_default=True, help="Times to run each coder."
 )
-@click.option("--threads", type=click.IntRange(2), help="Also measure how so many threads scale.")
+@click.option(
+    "--threads",
+    type=click.IntRange(2),
+    help="Also measure how so many threads scale, on the weights if there are some.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for codec.json and codec.png.")
 @json_option
 def codec(
@@ -123,9 +141,10 @@ def codec(
         if arrays:
             entropy = sum(map(entropy_bytes, arrays)) / raw
             kinds[kind] = {"tensors": len(arrays), "raw_bytes": raw, "entropy_ratio": entropy}
-    scaling = None
+    scaled = None
     if threads is not None:
-        scaling = {"threads": threads, "load": os.getloadavg()[0], **thread_speedup(works, threads, repeats)}
+        chosen = [work.array for work in works if work.kind == works[0].kind]
+        scaled = {"kind": works[0].kind} | asdict(scaling(chosen, threads, repeats))
     document = {
         "schema": SCHEMA,
         "atalanta": atalanta.__version__,
@@ -138,7 +157,7 @@ def codec(
         "repeats": repeats,
         "kinds": kinds,
         "coders": [row for kind in KINDS for row in summary(results, kind)],
-        "threads": scaling,
+        "threads": scaled,
         "results": [asdict(result) for result in results],
     }
     if output is not None:
