@@ -26,7 +26,7 @@ from atalanta.golden.reference.shapeshifter import ValueBits
 from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Buffer, Codes, code_dtype
 
-INTERFACE = 2
+INTERFACE = 3
 """Version of the library's functions; a library of another version is not used."""
 
 LIBRARY = "ATALANTA_LIBRARY"
@@ -98,6 +98,17 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "histogram": [c_void_p, c_int32, c_uint64, c_void_p],
     "search": [POINTER(_Problem), POINTER(_Answer)],
     "encode_measure": [POINTER(_Segment), c_void_p, c_int32, c_uint64, c_void_p, POINTER(c_int32)],
+    "encode_fit": [
+        POINTER(_Segment),
+        POINTER(_Problem),
+        c_void_p,
+        c_int32,
+        c_uint64,
+        c_void_p,
+        POINTER(_Answer),
+        c_void_p,
+        POINTER(c_int32),
+    ],
     "encode_write": [c_void_p, c_void_p],
     "encode_free": [c_void_p],
     "decode": [
@@ -152,6 +163,7 @@ def _find() -> tuple[ctypes.CDLL | None, str]:
     for name, arguments in _ARGUMENTS.items():
         getattr(library, f"atalanta_{name}").argtypes = arguments
     library.atalanta_encode_measure.restype = c_void_p
+    library.atalanta_encode_fit.restype = c_void_p
     library.atalanta_encode_free.restype = None
     return library, ""
 
@@ -269,6 +281,10 @@ def search(
     problem = _Problem(*pointers, size, rows, row_bits, total, unseen, max_visits)
     answer = _Answer()
     _done(_library().atalanta_search(byref(problem), byref(answer)))
+    return _rows(answer)
+
+
+def _rows(answer: _Answer) -> Rows:
     chosen = tuple(answer.cut[: answer.rows + 1])
     return Rows(chosen, answer.count[: answer.rows], answer.cost, answer.bound)
 
@@ -282,22 +298,56 @@ class AtalantaEncoder:
     """
 
     def __init__(self, codes: Codes, table: Table, p: AtalantaParams, bias: int = 0) -> None:
-        self._codes = _contiguous(codes, p.bits)  # the library reads them until the payload is written
+        codes = _contiguous(codes, p.bits)
         segment, _columns = _segment(table, p, bias)
         lane_bits = np.empty(p.lanes, np.uint32)
         status = c_int32()
-        library = _library()
-        self._handle = library.atalanta_encode_measure(
-            byref(segment), self._codes.ctypes.data, self._codes.itemsize, codes.size,
-            lane_bits.ctypes.data, byref(status),
-        )  # fmt: skip
+        handle = _library().atalanta_encode_measure(
+            byref(segment),
+            codes.ctypes.data,
+            codes.itemsize,
+            codes.size,
+            lane_bits.ctypes.data,
+            byref(status),
+        )
         if status.value == ErrorCode.VALUE:
             raise ValueError("the table gives no counts to a value")
         _done(status.value)
-        self._free = weakref.finalize(self, library.atalanta_encode_free, self._handle)
+        self._take(handle, codes, lane_bits)
+
+    def _take(self, handle: int, codes: Codes, lane_bits: NDArray[np.uint32]) -> None:
+        self._handle = handle
+        self._codes = codes  # the library reads them until the payload is written
+        self._free = weakref.finalize(self, _library().atalanta_encode_free, handle)
         lengths: list[int] = lane_bits.tolist()
         self.used_bits = sum(lengths)
         self.lane_bytes = [(bits + 7) // 8 for bits in lengths]
+
+    @classmethod
+    def fit(
+        cls, codes: Codes, p: AtalantaParams, bias: int, *, row_bits: int, logs: Int, max_visits: int
+    ) -> tuple["AtalantaEncoder", Rows, Int]:
+        """An encoder with the best table of at most p.rows rows, that table, and how often each code occurs.
+
+        For codes of one byte; in one call what `histogram`, `search` and the constructor do.
+        """
+        codes = _contiguous(codes, p.bits)
+        segment = _Segment(p.bits, p.lanes, p.ways, p.beat_bytes, p.lane_depth, p.rows, bias)
+        problem = _Problem(None, None, logs.ctypes.data, 0, p.rows, row_bits, len(logs) - 1, 0, max_visits)
+        answer = _Answer()
+        counts = np.empty(1 << p.bits, np.int64)
+        lane_bits = np.empty(p.lanes, np.uint32)
+        status = c_int32()
+        handle = _library().atalanta_encode_fit(
+            byref(segment), byref(problem), codes.ctypes.data, codes.itemsize, codes.size,
+            counts.ctypes.data, byref(answer), lane_bits.ctypes.data, byref(status),
+        )  # fmt: skip
+        if status.value == ErrorCode.VALUE:
+            raise ValueError(f"some code needs over {p.bits} bits")
+        _done(status.value)
+        encoder = cls.__new__(cls)
+        cls._take(encoder, handle, codes, lane_bits)
+        return encoder, _rows(answer), counts
 
     @property
     def nbytes(self) -> int:

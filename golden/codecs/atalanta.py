@@ -1,6 +1,7 @@
 """Atalanta segments of the container: table and lane lengths in the header, beats in the payload."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from atalanta.golden.lanes import Int, Schedule
 from atalanta.golden.lanes import schedule as order_of_beats
 from atalanta.golden.params import BEAT_BYTES, LANE_DEPTH, LANES, MAX_ROWS, WAYS, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
-from atalanta.golden.search import search
+from atalanta.golden.search import MAX_VISITS, log2_array, search
 from atalanta.golden.table import PUBLISHED, Table
 from atalanta.golden.values import Array, Buffer, Codes, Mapping, bias_of, raw_view
 
@@ -108,17 +109,24 @@ class Atalanta(Codec):
 
     def _draft(self, codes: Codes, bits: int, bias: int, schedule: bool) -> Draft:
         """codes: with the native engine, also values that lack `bias` to their codes."""
-        found = (
-            native.histogram(codes, bits, bias) if self._native else histogram(codes, bits, engine=REFERENCE)
-        )
-        table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
-        require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
-        by_row = np.add.reduceat(found, table.v_min)
-        check_table(by_row, table)
         lanes = fit_lanes(bits * len(codes), self._params) if self._fit else self._params.lanes
-        p = self._with(bits, table.rows, lanes)
         code = native.AtalantaEncoder if self._native else _ReferenceEncoder
-        coded = code(codes, table, p, bias)
+        coded: _ReferenceEncoder | native.AtalantaEncoder
+        if self._native and self._table is None and codes.itemsize == 1:
+            p = self._with(bits, self._params.rows, lanes)
+            coded, table, found = _fitted(codes, p, bias)
+            p = self._with(bits, table.rows, lanes)
+        else:
+            found = (
+                native.histogram(codes, bits, bias)
+                if self._native
+                else histogram(codes, bits, engine=REFERENCE)
+            )
+            table = self._table or search(found, rows=self._params.rows, engine=self._engine).table
+            require(table.bits == bits, "table.bits", f"the {bits} of the values", table.bits)
+            check_table(_by_row(found, table), table)
+            p = self._with(bits, table.rows, lanes)
+            coded = code(codes, table, p, bias)
         while max(coded.lane_bytes) - min(coded.lane_bytes) >> LANE_LENGTH.width:
             p = self._with(bits, table.rows, p.lanes // 2)  # lanes too unequal for the header
             coded = code(codes, table, p, bias)
@@ -141,7 +149,7 @@ class Atalanta(Codec):
 
         def body() -> Body:
             payload = coded.write()
-            parts = _parts(coded, by_row, table, p)
+            parts = _parts(coded, _by_row(found, table), table, p)
             if not schedule:
                 return made(payload, parts)
             layout = Layout(p, table, coded.lane_bytes)
@@ -198,7 +206,7 @@ class Atalanta(Codec):
 
     @classmethod
     def parts(cls, layout: Layout, codes: Codes, payload: bytes) -> dict[str, int]:
-        by_row = np.add.reduceat(histogram(codes, layout.params.bits), layout.table.v_min)
+        by_row = _by_row(histogram(codes, layout.params.bits), layout.table)
         code = native.AtalantaEncoder if use_native() else _ReferenceEncoder
         return _parts(code(codes, layout.table, layout.params), by_row, layout.table, layout.params)
 
@@ -228,6 +236,22 @@ class _ReferenceEncoder:
     def write_into(self, room: memoryview) -> None:
         """Put the payload into `room`."""
         room[:] = self._coded.payload
+
+
+def _fitted(codes: Codes, p: AtalantaParams, bias: int) -> tuple[native.AtalantaEncoder, Table, Int]:
+    """What `search` and the encoder lead to, in one call of the library; and the histogram."""
+    logs = log2_array(PUBLISHED.total)
+    row_bits = row_record(p.bits).width
+    coded, rows, found = native.AtalantaEncoder.fit(
+        codes, p, bias, row_bits=row_bits, logs=logs, max_visits=MAX_VISITS
+    )
+    return coded, Table(p.bits, rows.cuts[:-1], (0, *accumulate(rows.counts[:-1]))), found
+
+
+def _by_row(histogram: Int, table: Table) -> Int:
+    """Values of each row."""
+    values: Int = np.add.reduceat(histogram, table.v_min)
+    return values
 
 
 def check_table(by_row: Int, table: Table) -> None:

@@ -2,6 +2,8 @@
 
 #include "encode.h"
 
+#include "search.h"
+
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -316,19 +318,83 @@ class Encoding {
 
 using namespace atalanta;
 
+namespace {
+
+// Measures a segment whose table is known.
+void* measure(const Segment& p, const void* values, int32_t value_bytes, uint64_t count, uint32_t* lane_bits,
+              int32_t* status) {
+  *status = kBadArgument;
+  if (!p.legal() || count > kMaxValues || (value_bytes != 1 && value_bytes != 2)) return nullptr;
+  if (p.bits > 8 * value_bytes) return nullptr;
+  auto encoding = std::make_unique<Encoding>(p, values, static_cast<unsigned>(value_bytes), count);
+  *status = kValueError;
+  if (!encoding->measure()) return nullptr;
+  for (int32_t lane = 0; lane < p.lanes; ++lane) {
+    lane_bits[lane] = encoding->lane_bits(static_cast<unsigned>(lane));
+  }
+  *status = kOk;
+  return encoding.release();
+}
+
+// Counts the values and finds the best table for them, of codes of up to 8 bits. counts: of each code.
+Status fit(Segment* p, Problem problem, const void* values, int32_t value_bytes, uint64_t count,
+           int64_t* counts, Answer* answer, uint16_t* v_min, uint16_t* cum) {
+  constexpr uint32_t kCodes = 1 << 8;
+  if (value_bytes != 1 || p->bits < 2 || p->bits > 8) return kBadArgument;
+  int64_t seen[kCodes] = {}, before[kCodes + 1] = {}, cuts[kCodes + 1];
+  int32_t status = atalanta_histogram(values, value_bytes, count, seen);
+  if (status != kOk) return static_cast<Status>(status);
+  const uint32_t codes = 1u << p->bits;
+  for (uint32_t code = 0; code < kCodes; ++code) {
+    const int64_t n = seen[(code - static_cast<uint32_t>(p->bias)) % kCodes];
+    if (code >= codes) {
+      if (n) return kValueError;
+      continue;
+    }
+    counts[code] = n;
+    before[code + 1] = before[code] + n;
+    cuts[code] = code;
+  }
+  cuts[codes] = codes;
+  problem.before = before;
+  problem.cuts = cuts;
+  problem.size = static_cast<int32_t>(codes);
+  status = atalanta_search(&problem, answer);
+  if (status != kOk) return static_cast<Status>(status);
+  uint32_t sum = 0;
+  for (int32_t row = 0; row < answer->rows; ++row) {
+    v_min[row] = static_cast<uint16_t>(answer->cut[row]);
+    cum[row] = static_cast<uint16_t>(sum);
+    sum += static_cast<uint32_t>(answer->count[row]);
+  }
+  p->v_min = v_min;
+  p->cum = cum;
+  p->rows = answer->rows;
+  return kOk;
+}
+
+}  // namespace
+
 // Measures a segment: all but its bits. Returns what atalanta_encode_write takes, or null; `status`
 // says why: VALUE if the table has no counts for a value. lane_bits: bits of each lane.
 ATALANTA_API void* atalanta_encode_measure(const Segment* p, const void* values, int32_t value_bytes,
                                            uint64_t count, uint32_t* lane_bits, int32_t* status) try {
-  *status = kBadArgument;
-  if (!p->legal() || count > kMaxValues || (value_bytes != 1 && value_bytes != 2)) return nullptr;
-  if (p->bits > 8 * value_bytes) return nullptr;
-  auto encoding = std::make_unique<Encoding>(*p, values, value_bytes, count);
-  *status = kValueError;
-  if (!encoding->measure()) return nullptr;
-  for (int32_t lane = 0; lane < p->lanes; ++lane) lane_bits[lane] = encoding->lane_bits(lane);
-  *status = kOk;
-  return encoding.release();
+  return measure(*p, values, value_bytes, count, lane_bits, status);
+} catch (const std::bad_alloc&) {
+  *status = kNoMemory;
+  return nullptr;
+}
+
+// The same with the best table, which goes to `answer`; for codes of up to 8 bits. problem: without cut
+// points. counts: of each code, 2^bits of them; VALUE if some code needs more bits.
+ATALANTA_API void* atalanta_encode_fit(const Segment* p, const Problem* problem, const void* values,
+                                       int32_t value_bytes, uint64_t count, int64_t* counts, Answer* answer,
+                                       uint32_t* lane_bits, int32_t* status) try {
+  Segment fitted = *p;
+  uint16_t v_min[kMaxRows], cum[kMaxRows];
+  *status = fit(&fitted, *problem, values, value_bytes, count, counts, answer, v_min, cum);
+  if (*status != kOk) return nullptr;
+  return measure(fitted, values, value_bytes, count, lane_bits, status);
 } catch (const std::bad_alloc&) {
   *status = kNoMemory;
   return nullptr;

@@ -3,7 +3,7 @@
 #include <memory>
 #include <new>
 
-#include "common.h"
+#include "search.h"
 
 namespace atalanta {
 namespace {
@@ -39,9 +39,7 @@ void count(const Value* values, uint64_t n, int64_t* counts) {
 }  // namespace
 }  // namespace atalanta
 
-// Adds to counts[v], of 2^8 or 2^16, how often each of n unsigned values of `value_bytes` occurs.
-ATALANTA_API int32_t atalanta_histogram(const void* values, int32_t value_bytes, uint64_t n,
-                                        int64_t* counts) try {
+int32_t atalanta_histogram(const void* values, int32_t value_bytes, uint64_t n, int64_t* counts) try {
   if (value_bytes == 1) {
     atalanta::count(static_cast<const uint8_t*>(values), n, counts);
   } else if (value_bytes == 2) {

@@ -1,12 +1,13 @@
 // The table search of golden/search.py: the same integers, the same order of ties, the same result.
 
+#include "search.h"
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <new>
 #include <vector>
 
-#include "common.h"
 #include "cpu.h"
 #include "scratch.h"
 
@@ -21,22 +22,6 @@ constexpr double kLn2 = 0.69314718055994530942;
 constexpr int32_t kMaxCutPoints = 512;
 constexpr int32_t kCoarseParts = 32;
 constexpr int64_t kMaxSeen = int64_t{1} << 31;  // keeps every cost below kInfinite
-
-// What to search; golden/native.py fills it.
-struct Problem {
-  const int64_t* before;  // values seen below each cut point
-  const int64_t* cuts;    // cut points, rising
-  const int64_t* logs;    // log2_table(total)
-  int32_t size;           // intervals between cut points
-  int32_t rows, row_bits, total, unseen, max_visits;
-};
-
-struct Answer {
-  int64_t cost, bound;
-  int32_t rows;
-  int32_t cut[kMaxRows + 1];  // indices of the chosen cut points
-  int32_t count[kMaxRows];
-};
 
 // What the costs of rows that end at one cut point follow from.
 struct Prices {
@@ -478,8 +463,7 @@ bool legal(const Problem& p) {
 }  // namespace
 }  // namespace atalanta
 
-// Finds the cheapest table with rows between the problem's cut points.
-ATALANTA_API int32_t atalanta_search(const atalanta::Problem* problem, atalanta::Answer* answer) try {
+int32_t atalanta_search(const atalanta::Problem* problem, atalanta::Answer* answer) try {
   if (!atalanta::legal(*problem)) return atalanta::kBadArgument;
   atalanta::Search(*problem).run(answer);
   return atalanta::kOk;

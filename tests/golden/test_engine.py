@@ -90,7 +90,7 @@ def test_only_the_smallest_is_coded(spy: list[str]) -> None:
     rng = np.random.default_rng(1)
     peaked = rng.laplace(0, 9, 5000).clip(-128, 127).astype(np.int8)
     container.encode(peaked, "best")
-    assert {"encode_measure", "encode_write", "shapeshifter_measure"} <= set(spy)
+    assert {"encode_fit", "encode_write", "shapeshifter_measure"} <= set(spy)
     assert not {"raw_encode", "shapeshifter_encode"} & set(spy)
     spy.clear()
     noise = rng.integers(0, 256, 5000).astype(np.uint8)

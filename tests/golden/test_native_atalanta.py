@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from atalanta.golden import native
 from atalanta.golden.errors import StreamError
+from atalanta.golden.format import row_record
 from atalanta.golden.lanes import Schedule
 from atalanta.golden.params import LANES, AtalantaParams
 from atalanta.golden.reference import atalanta as reference
-from atalanta.golden.search import search
+from atalanta.golden.search import MAX_VISITS, log2_array, search
 from atalanta.golden.table import Table
 from atalanta.golden.values import Codes
 
@@ -56,6 +57,26 @@ def test_encoder_equals_the_reference(coding: Coding) -> None:
     encoder = native.AtalantaEncoder(codes, table, p)
     assert (encoder.lane_bytes, encoder.used_bits) == (expected.lane_bytes, expected.used_bits)
     assert encoder.write() == expected.payload
+
+
+@pytest.mark.usefixtures("vectors")
+@ON_EACH_KERNEL
+@given(st.integers(2, 8), st.integers(0, 3000), st.integers(1, 32), st.booleans(), st.integers(0, 1 << 32))
+def test_one_call_does_what_three_do(bits: int, count: int, rows: int, signed: bool, seed: int) -> None:
+    """Counting, searching and measuring at once leads to the same table, lengths and bits."""
+    rng = np.random.default_rng(seed)
+    codes = (rng.laplace(rng.random(), rng.random(), count) * (1 << bits)).clip(0, (1 << bits) - 1)
+    bias = 1 << bits - 1 if signed else 0
+    values = (codes.astype(np.int64) - bias).astype(np.uint8)
+    p = AtalantaParams(bits=bits, lanes=4, rows=rows)
+    fitted = {"row_bits": row_record(bits).width, "logs": log2_array(1024), "max_visits": MAX_VISITS}
+    found, best, counts = native.AtalantaEncoder.fit(values, p, bias, **fitted)
+    assert np.array_equal(counts, np.bincount(codes.astype(np.int64), minlength=1 << bits))
+    expected = search(counts, rows=rows)
+    assert (best.cost, best.bound, best.cuts[:-1]) == (expected.cost, expected.bound, expected.table.v_min)
+    three = native.AtalantaEncoder(values, expected.table, replace(p, rows=expected.table.rows), bias)
+    assert (found.lane_bytes, found.used_bits) == (three.lane_bytes, three.used_bits)
+    assert found.write() == three.write()
 
 
 @pytest.mark.usefixtures("vectors")

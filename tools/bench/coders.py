@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from atalanta.golden import container, header, native
-from atalanta.golden.params import AtalantaParams
+from atalanta.golden.params import MAX_SEGMENT_VALUES, AtalantaParams
 from atalanta.golden.search import search
 from atalanta.golden.values import Array, Codes, Mapping, from_codes, to_codes
 
@@ -113,11 +113,13 @@ class MoreRows(Atalanta):
     options: ClassVar[dict[str, Any]] = {"codec": "atalanta", "lanes": 16, "rows": 32}
 
 
-class OneLaneMoreRows(Atalanta):
-    """The smallest of all."""
+class Smallest(Atalanta):
+    """The smallest of all: nothing is spent on speed, and a tensor is one segment."""
 
-    name = "atalanta, 1 lane, 32 rows"
-    options: ClassVar[dict[str, Any]] = {"codec": "atalanta", "lanes": 1, "rows": 32}
+    name = "atalanta, 1 lane of 2 ways, 32 rows"
+    options: ClassVar[dict[str, Any]] = {
+        "codec": "atalanta", "lanes": 1, "ways": 2, "rows": 32, "segment_values": MAX_SEGMENT_VALUES
+    }  # fmt: skip
 
 
 class ShapeShifter(Atalanta):
@@ -366,7 +368,7 @@ class Memcpy(Coder):
 
 
 CODERS: tuple[type[Coder], ...] = (
-    Atalanta, OneLane, MoreRows, OneLaneMoreRows, ShapeShifter, Zstd3, Zstd19, Zlib, Huffman, Range, Ans, Mlw,
+    Atalanta, OneLane, MoreRows, Smallest, ShapeShifter, Zstd3, Zstd19, Zlib, Huffman, Range, Ans, Mlw,
     Memcpy, AtalantaCoding, RangeCoding,
 )  # fmt: skip
 """All coders, this project's first."""
