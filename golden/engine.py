@@ -6,7 +6,7 @@ decides for everything that says `auto`.
 
 import os
 
-from atalanta.golden import native
+from atalanta.golden import compiled
 from atalanta.golden.errors import ParameterError
 
 AUTO, NATIVE, REFERENCE = "auto", "native", "reference"
@@ -24,7 +24,7 @@ def use_native(engine: str = AUTO) -> bool:
         name, engine = VARIABLE, os.environ[VARIABLE]
     if engine not in ENGINES:
         raise ParameterError(f"{name} must be one of {', '.join(ENGINES)}, not {engine!r}")
-    why = native.missing()
+    why = compiled.missing()
     if engine == NATIVE and why:
         raise ParameterError(f"{name} is native, but there is no native library: {why}")
     return engine != REFERENCE and not why

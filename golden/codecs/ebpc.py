@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from atalanta.golden import native
+from atalanta.golden import native_others
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.codecs.runs import most_frequent
 from atalanta.golden.engine import AUTO, use_native
@@ -76,7 +76,9 @@ class Ebpc(Codec):
         nbytes = sum(parts.values()) // 8
 
         def body() -> Body:
-            payload = native.ebpc_encode(codes, p, nbytes) if self._native else reference.encode(codes, p)
+            payload = (
+                native_others.ebpc_encode(codes, p, nbytes) if self._native else reference.encode(codes, p)
+            )
             params = {"block_log2": p.block.bit_length() - 1, "run_bits": p.run_bits, "zero": p.zero}
             return Body(params, payload, parts=parts)
 
@@ -100,7 +102,7 @@ class Ebpc(Codec):
 
     @classmethod
     def decode(cls, layout: EbpcParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
-        decode = native.ebpc_decode if use_native(engine) else reference.decode
+        decode = native_others.ebpc_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)
 
     @classmethod
@@ -124,7 +126,7 @@ def _zero_bits(found: tuple[Counter[int], int], run_bits: int) -> int:
 def _block_bits(codes: Codes, p: EbpcParams, by_library: bool) -> int:
     """Bits of all blocks."""
     if by_library:
-        return native.ebpc_measure(codes, p)
+        return native_others.ebpc_measure(codes, p)
     bits: Counter[str] = Counter()
     reference.encode(codes, p, lambda name, width, _: bits.update({name: width}))
     return bits["base"] + bits["plane"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atalanta.golden import native
+from atalanta.golden import native, native_others
 from atalanta.golden.bits import BitReader, BitWriter
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.engine import AUTO, use_native
@@ -69,7 +69,7 @@ class Huffman(Codec):
                 payload = reference.encode(codes, lengths, bits)
             elif used:
                 by_code = _encoder(lengths, codes.itemsize)
-                payload = table.data + native.huffman_encode(codes, by_code, nbytes - len(table.data))
+                payload = table.data + native_others.huffman_encode(codes, by_code, nbytes - len(table.data))
             else:
                 payload = table.data
             return Body({}, payload, parts=_parts(table.length, used, nbytes))
@@ -100,7 +100,7 @@ class Huffman(Codec):
         if np.count_nonzero(lengths) == 1:
             return reference.decode(payload, count, layout)
         start = table.position // 8
-        codes, used = native.huffman_decode(payload[start:], count, layout, _decoder(lengths))
+        codes, used = native_others.huffman_decode(payload[start:], count, layout, _decoder(lengths))
         check_used(payload, 8 * start + used)
         return codes
 
@@ -131,7 +131,7 @@ def _reversed() -> NDArray[np.int64]:
 
 
 def _encoder(lengths: Lengths, code_bytes: int) -> NDArray[np.uint32]:
-    """The table of native.huffman_encode."""
+    """The table of native_others.huffman_encode."""
     symbols, starts = canonical(lengths)
     table = np.zeros(1 << 8 * code_bytes, np.uint32)
     table[symbols] = _reversed()[starts] | lengths[symbols].astype(np.int64) << 16
@@ -139,7 +139,7 @@ def _encoder(lengths: Lengths, code_bytes: int) -> NDArray[np.uint32]:
 
 
 def _decoder(lengths: Lengths) -> NDArray[np.uint32]:
-    """The table of native.huffman_decode, as wide as the longest code."""
+    """The table of native_others.huffman_decode, as wide as the longest code."""
     symbols, _ = canonical(lengths)
     window = int(lengths.max())
     entries = (symbols | lengths[symbols].astype(np.int64) << 16).astype(np.uint32)

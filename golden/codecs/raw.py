@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from atalanta.golden import native
+from atalanta.golden import native_others
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.decoder import GROUP_VALUES, LEAD
 from atalanta.golden.engine import AUTO, use_native
@@ -34,7 +34,7 @@ class Raw(Codec):
 
     def encode(self, codes: Codes, bits: int) -> Body:
         p = RawParams(bits=bits)
-        encode = native.raw_encode if self._native else reference.encode
+        encode = native_others.raw_encode if self._native else reference.encode
         payload = encode(codes, p)
         return Body({}, payload, parts=self.parts(p, codes, payload))
 
@@ -78,7 +78,7 @@ class Raw(Codec):
 
     @classmethod
     def decode(cls, layout: RawParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
-        decode = native.raw_decode if use_native(engine) else reference.decode
+        decode = native_others.raw_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)
 
     @classmethod

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
-from atalanta.golden import native
+from atalanta.golden import native_others
 from atalanta.golden.codec import Body, Codec, Draft, header_check, register, sections_check
 from atalanta.golden.engine import AUTO, use_native
 from atalanta.golden.errors import ErrorCode
@@ -77,7 +77,7 @@ class ShapeShifter(Codec):
 
         def body() -> Body:
             if self._native:
-                return coded.body(native.shapeshifter_encode(codes, coded.params, nbytes))
+                return coded.body(native_others.shapeshifter_encode(codes, coded.params, nbytes))
             return coded.body(reference.encode(codes, coded.params))
 
         return Draft(nbytes, body)
@@ -103,12 +103,12 @@ class ShapeShifter(Codec):
 
     @classmethod
     def decode(cls, layout: ShapeShifterParams, payload: bytes, count: int, *, engine: str = AUTO) -> Codes:
-        decode = native.shapeshifter_decode if use_native(engine) else reference.decode
+        decode = native_others.shapeshifter_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)[0]
 
     @classmethod
     def slot_bits(cls, layout: ShapeShifterParams, payload: bytes, count: int, *, engine: str = AUTO) -> Int:
-        decode = native.shapeshifter_decode if use_native(engine) else reference.decode
+        decode = native_others.shapeshifter_decode if use_native(engine) else reference.decode
         return decode(payload, count, layout)[1]
 
     @classmethod
@@ -124,7 +124,7 @@ class ShapeShifter(Codec):
 
 def _measure(codes: Codes, modes: list[ShapeShifterParams], *, by_library: bool) -> list[_Coded]:
     """The modes with the bits that they take."""
-    measure = native.shapeshifter_measure if by_library else reference.measure
+    measure = native_others.shapeshifter_measure if by_library else reference.measure
     found = {group: measure(codes, group) for group in {p.group for p in modes}}
     coded = []
     for p in modes:

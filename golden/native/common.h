@@ -13,7 +13,7 @@
 
 namespace atalanta {
 
-// Version of the API functions; golden/native.py checks it. Raise both with any change to one.
+// Version of the API functions; golden/compiled.py checks it. Raise both with any change to one.
 constexpr int32_t kInterface = 3;
 
 constexpr unsigned kMaxLanes = 64;

@@ -5,7 +5,7 @@
 
 namespace atalanta {
 
-// What to search; golden/native.py fills it.
+// What to search; golden/native.py fills it (golden/compiled.py has the same structure).
 struct Problem {
   const int64_t* before;  // values seen below each cut point
   const int64_t* cuts;    // cut points, rising

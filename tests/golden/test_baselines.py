@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_native_atalanta import outcome
 
 import atalanta
-from atalanta.golden import container, native
+from atalanta.golden import compiled, container
 from atalanta.golden.bits import BitReader, BitWriter
 from atalanta.golden.codec import CODECS
 from atalanta.golden.codecs.ebpc import Ebpc
@@ -60,7 +60,7 @@ def engines(codec: str) -> list[str]:
     """Both engines where the codec has two and the library is there."""
     if "engine" not in CODECS[codec].options():
         return [REFERENCE]
-    return [REFERENCE] if native.missing() else [REFERENCE, NATIVE]
+    return [REFERENCE] if compiled.missing() else [REFERENCE, NATIVE]
 
 
 @pytest.mark.parametrize("codec", BASELINES)
@@ -172,8 +172,8 @@ def test_zvc_by_hand() -> None:
 @pytest.mark.parametrize("engine", [REFERENCE, NATIVE])
 def test_ebpc_by_hand(engine: str) -> None:
     """Four values 1 2 3 4 behind a zero: base 1, differences 1 1 1, whose planes are 0 0 0 0 111."""
-    if engine == NATIVE and native.missing():
-        pytest.skip(native.missing())
+    if engine == NATIVE and compiled.missing():
+        pytest.skip(compiled.missing())
     body = Ebpc(block=4, run_bits=1, zero=0, engine=engine).encode(np.array([0, 1, 2, 3, 4], np.uint8), 4)
     out = BitWriter()
     for field, width in ((0, 1), (0, 1), (0b1111, 4)):  # one zero, four others
@@ -261,8 +261,8 @@ def test_values_outside_a_given_table() -> None:
 
 @given(samples(), st.sampled_from(BLOCK), st.integers(1, 8))
 def test_ebpc_measures_what_it_codes(sample: Sample, block: int, run_bits: int) -> None:
-    if native.missing():
-        pytest.skip(native.missing())
+    if compiled.missing():
+        pytest.skip(compiled.missing())
     p = EbpcParams(bits=sample.bits, block=block, run_bits=run_bits)
     expected = ebpc_reference.encode(sample.codes, p)
     body = Ebpc(block=block, run_bits=run_bits, zero=0, engine=NATIVE).encode(sample.codes, sample.bits)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import atalanta
-from atalanta.golden import container, native
+from atalanta.golden import compiled, container
 from atalanta.golden.codecs.atalanta import Atalanta
 from atalanta.golden.engine import AUTO, NATIVE, REFERENCE, VARIABLE, use_native
 from atalanta.golden.errors import ParameterError
@@ -18,23 +18,23 @@ def _no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "missing", lambda: "it was not built")
+    monkeypatch.setattr(compiled, "missing", lambda: "it was not built")
 
 
 @pytest.fixture
 def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The library's functions that have been called."""
-    if native.missing():
-        pytest.skip(native.missing())
+    if compiled.missing():
+        pytest.skip(compiled.missing())
     called: list[str] = []
-    real = native._library()
+    real = compiled.loaded()
 
     class Spy:
         def __getattr__(self, name: str) -> object:
             called.append(name.removeprefix("atalanta_"))
             return getattr(real, name)
 
-    monkeypatch.setattr(native, "_library", Spy)
+    monkeypatch.setattr(compiled, "loaded", Spy)
     return called
 
 
@@ -113,11 +113,11 @@ def test_table_of_other_bits() -> None:
 
 @pytest.mark.usefixtures("library")
 def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "INTERFACE", native.INTERFACE + 1)
-    native._find.cache_clear()
+    monkeypatch.setattr(compiled, "INTERFACE", compiled.INTERFACE + 1)
+    compiled._find.cache_clear()
     try:
-        assert "install the package again" in native.missing()
+        assert "install the package again" in compiled.missing()
         assert not use_native()
     finally:
         monkeypatch.undo()
-        native._find.cache_clear()
+        compiled._find.cache_clear()

@@ -69,8 +69,10 @@ def test_one_call_does_what_three_do(bits: int, count: int, rows: int, signed: b
     bias = 1 << bits - 1 if signed else 0
     values = (codes.astype(np.int64) - bias).astype(np.uint8)
     p = AtalantaParams(bits=bits, lanes=4, rows=rows)
-    fitted = {"row_bits": row_record(bits).width, "logs": log2_array(1024), "max_visits": MAX_VISITS}
-    found, best, counts = native.AtalantaEncoder.fit(values, p, bias, **fitted)
+    row_bits, logs = row_record(bits).width, log2_array(1024)
+    found, best, counts = native.AtalantaEncoder.fit(
+        values, p, bias, row_bits=row_bits, logs=logs, max_visits=MAX_VISITS
+    )
     assert np.array_equal(counts, np.bincount(codes.astype(np.int64), minlength=1 << bits))
     expected = search(counts, rows=rows)
     assert (best.cost, best.bound, best.cuts[:-1]) == (expected.cost, expected.bound, expected.table.v_min)

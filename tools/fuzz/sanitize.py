@@ -17,7 +17,7 @@ from random import Random
 import click
 import numpy as np
 
-from atalanta.golden import container, native
+from atalanta.golden import compiled, container, native
 from atalanta.golden.errors import AtalantaError
 from atalanta.tools.cli.common import console, failures
 from atalanta.tools.fuzz.check import check, outcome
@@ -51,9 +51,9 @@ def _runtime(name: str) -> str:
 def _child(streams: int, corpus: Path | None) -> None:
     """What runs with the sanitizers' library."""
     files = sorted(corpus.rglob("*.atl")) if corpus else []
-    widths = [width for width in WIDTHS if native.limit_vectors(width) == width]
+    widths = [width for width in WIDTHS if compiled.limit_vectors(width) == width]
     for width in widths:
-        native.limit_vectors(width)
+        compiled.limit_vectors(width)
         for file in files:
             outcome(file.read_bytes(), "native")
         for number in range(streams):
@@ -83,7 +83,7 @@ def main(streams: int, corpus: Path | None, child: bool) -> None:
         preload = " ".join(_runtime(name) for name in ("libasan.so", "libubsan.so"))
         environment = os.environ | {
             "LD_PRELOAD": preload,
-            native.LIBRARY: str(library),
+            compiled.LIBRARY: str(library),
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",  # the interpreter itself keeps memory
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }
