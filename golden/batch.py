@@ -4,11 +4,10 @@ Tensors are taken one by one as there is room for them, and results come in thei
 so that a file of any size passes through memory that is bounded.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from atalanta.golden.container import (
     READ_BYTES,
@@ -24,6 +23,9 @@ from atalanta.golden.engine import AUTO
 from atalanta.golden.parallel import in_order, workers
 from atalanta.golden.source import Source
 from atalanta.golden.values import Array, Buffer
+
+About = TypeVar("About")
+Part = TypeVar("Part")
 
 AHEAD = 4
 """Segments for each thread that may be done and wait for an earlier, larger one."""
@@ -51,19 +53,19 @@ def encode_all(
     Raises what `container.encode` does, where the tensor's turn comes.
     """
 
-    def items() -> Iterator[tuple[int, Coding, int]]:
-        for number, work in enumerate(tensors):
+    def items() -> Iterator[tuple[Coding, int]]:
+        for work in tensors:
             coding = Coding(work.array, **work.options)
             for i in range(coding.segments):
-                yield number, coding, i
+                yield coding, i
 
-    def run(item: tuple[int, Coding, int]) -> tuple[int, Buffer]:
-        number, coding, i = item
-        return number, coding.draft(i).made()
+    def run(item: tuple[Coding, int]) -> tuple[Coding, bool, Buffer]:
+        coding, i = item
+        return coding, i + 1 == coding.segments, coding.draft(i).made()
 
     at_work = workers(threads, _ENDLESS, WORK_BYTES * SEGMENT_VALUES + _WAITING_BYTES, input_bytes)
-    for _, done in groupby(in_order(run, items(), at_work, AHEAD * at_work), key=itemgetter(0)):
-        yield (segment for _, segment in done)
+    for _, segments_of_one in _by_tensor(in_order(run, items(), at_work, AHEAD * at_work)):
+        yield segments_of_one
 
 
 def decode_all(
@@ -76,19 +78,32 @@ def decode_all(
     Raises StreamError where the stream's turn comes.
     """
 
-    def items() -> Iterator[tuple[int, tuple[int, ...], Source, Segment]]:
-        for number, data in enumerate(streams):
+    def items() -> Iterator[tuple[tuple[int, ...], bool, Source, Segment]]:
+        for data in streams:
             found = list(segments(data))
             shape = tensor_shape(found)
             check_end(found, len(data))
             for segment in found:
-                yield number, shape, data, segment
+                yield shape, segment is found[-1], data, segment
 
-    def run(item: tuple[int, tuple[int, ...], Source, Segment]) -> tuple[int, tuple[int, ...], Array]:
-        number, shape, data, segment = item
-        return number, shape, segment.values(data, engine=engine)
+    def run(item: tuple[tuple[int, ...], bool, Source, Segment]) -> tuple[tuple[int, ...], bool, Array]:
+        shape, last, data, segment = item
+        return shape, last, segment.values(data, engine=engine)
 
     at_work = workers(threads, _ENDLESS, 2 * READ_BYTES * SEGMENT_VALUES + _WAITING_BYTES, input_bytes)
-    done = in_order(run, items(), at_work, AHEAD * at_work)
-    for (_, shape), pieces in groupby(done, key=itemgetter(0, 1)):
-        yield shape, (piece for _, _, piece in pieces)
+    return _by_tensor(in_order(run, items(), at_work, AHEAD * at_work))
+
+
+def _by_tensor(done: Iterator[tuple[About, bool, Part]]) -> Iterator[tuple[About, Iterator[Part]]]:
+    """Parts as they are done, each with what it says about its tensor and whether it is the tensor's last."""
+
+    def parts(first: Part, last: bool) -> Iterator[Part]:
+        yield first
+        while not last:
+            _, last, part = next(done)
+            yield part
+
+    for about, last, first in done:
+        one = parts(first, last)
+        yield about, one
+        deque(one, maxlen=0)  # what was not taken

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
-from atalanta.golden.errors import require
+from atalanta.golden.errors import AtalantaError, require
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,16 +59,26 @@ def in_order(
 ) -> Iterator[Result]:
     """run(item) for every item, in order; `threads` of them at a time.
 
-    An item's error comes where its result would have; later items may have run by then.
+    An item's error comes where its result would have, and so does one that `items` raises instead of an
+    item; later items may have run by then.
     ahead: results that may wait for an earlier one that takes longer, so that no thread waits for it.
     """
     if threads == 1:
         yield from map(run, items)
         return
     waiting: deque[Future[Result]] = deque()
+    wrong: AtalantaError | None = None
     with _pool(threads) as pool:
         try:
-            for item in items:
+            rest = iter(items)
+            while True:
+                try:
+                    item = next(rest)
+                except StopIteration:
+                    break
+                except AtalantaError as error:  # after the results of the items before
+                    wrong = error
+                    break
                 if len(waiting) == threads + ahead:
                     yield waiting.popleft().result()
                 waiting.append(pool.submit(run, item))
@@ -78,3 +88,5 @@ def in_order(
             for future in waiting:
                 future.cancel()
             wait(waiting)
+    if wrong is not None:
+        raise wrong

@@ -49,6 +49,16 @@ def test_every_error_that_software_meets_has_a_stream() -> None:
     }
 
 
+def test_the_readme_shows_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its program passes with this decoder, and not with one that is wrong."""
+    monkeypatch.chdir(FOLDER.parents[1])
+    shown = (FOLDER / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    program = compile(shown, "README.md", "exec")
+    exec(program, {"my_decoder": atalanta.decode})
+    with pytest.raises(AssertionError):
+        exec(program, {"my_decoder": lambda data: atalanta.decode(data).reshape(-1)[:1]})
+
+
 def test_the_script_makes_the_corpus(tmp_path: Path) -> None:
     spec = spec_from_file_location("make_vectors", FOLDER / "make.py")
     assert spec is not None
