@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,58 @@ def test_files_from_elsewhere(suffix: str, tmp_path: Path) -> None:
         assert np.array_equal(read[name], array)
     done("decode", archive, "--tensor", "b/[x]", "-o", tmp_path / "x.npy")
     assert np.array_equal(np.load(tmp_path / "x.npy"), np.arange(9))
+
+
+def test_safetensors_of_several_widths(tmp_path: Path) -> None:
+    """Wide elements come first, so that a reader that maps the file finds them at multiples of their size."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    arrays = {"odd": np.arange(7, dtype=np.int8), "wide": np.arange(5, dtype=np.int16), "none": WEIGHTS[:0]}
+    source, archive, back = (tmp_path / name for name in ("a.npz", "a.atn", "b.safetensors"))
+    np.savez(source, **arrays)
+    done("encode", source, "-o", archive)
+    done("decode", archive, "-o", back)
+    read = numpy.load_file(back)
+    assert all(np.array_equal(read[name], array) for name, array in arrays.items())
+    assert {name: (a.dtype, a.shape) for name, a in read.items()} == {
+        name: (a.dtype, a.shape) for name, a in arrays.items()
+    }
+    data = back.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    head = json.loads(data[8 : 8 + size])
+    assert (8 + size) % 8 == 0
+    assert head["wide"] == {"dtype": "I16", "shape": [5], "data_offsets": [0, 10]}
+    assert len(data) == 8 + size + sum(array.nbytes for array in arrays.values())
+
+
+CONVERT = """
+import os, resource, sys
+os.cpu_count = lambda: 2  # every thread has segments of its own
+from pathlib import Path
+from atalanta.tools.convert import decode_file, encode_file
+source, archive, back = map(Path, sys.argv[1:])
+small = source.with_name("small.npz")
+encode_file(small, small.with_suffix(".atn"))  # what is loaded once
+decode_file(small.with_suffix(".atn"), small.with_suffix(back.suffix))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+encode_file(source, archive)
+decode_file(archive, back)
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss counts KiB on Linux")
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_files_of_many_arrays_stream_through(suffix: str, tmp_path: Path) -> None:
+    """Files may be larger than memory: here 160 MB pass through less than 64 MB."""
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    values = RNG.laplace(0, 9, 4 << 20).clip(-128, 127).astype(np.int8)
+    np.savez(tmp_path / "small.npz", w=values[: 1 << 12])
+    np.savez(tmp_path / "a.npz", **{f"w{number}": np.roll(values, number) for number in range(40)})
+    files = [tmp_path / name for name in ("a.npz", "a.atn", f"b{suffix}")]
+    run = subprocess.run([sys.executable, "-c", CONVERT, *files], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 64 << 20
+    assert files[2].stat().st_size > 160 << 20
 
 
 def test_arrays_that_cannot_be_coded(tmp_path: Path) -> None:
