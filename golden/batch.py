@@ -64,7 +64,8 @@ def encode_all(
         return coding, i + 1 == coding.segments, coding.draft(i).made()
 
     at_work = workers(threads, _ENDLESS, WORK_BYTES * SEGMENT_VALUES + _WAITING_BYTES, input_bytes)
-    for _, segments_of_one in _by_tensor(in_order(run, items(), at_work, AHEAD * at_work)):
+    done = in_order(run, items(), at_work, ahead=AHEAD * at_work)
+    for _, segments_of_one in _by_tensor(done):
         yield segments_of_one
 
 
@@ -91,7 +92,8 @@ def decode_all(
         return shape, last, segment.values(data, engine=engine)
 
     at_work = workers(threads, _ENDLESS, 2 * READ_BYTES * SEGMENT_VALUES + _WAITING_BYTES, input_bytes)
-    return _by_tensor(in_order(run, items(), at_work, AHEAD * at_work))
+    done = in_order(run, items(), at_work, ahead=AHEAD * at_work)
+    return _by_tensor(done)
 
 
 def _by_tensor(done: Iterator[tuple[About, bool, Part]]) -> Iterator[tuple[About, Iterator[Part]]]:

@@ -257,7 +257,7 @@ def _write_all(coding: Coding, room: memoryview, threads: int | None) -> int:
             raise
         draft.write(room[start : start + draft.nbytes])
 
-    for _ in in_order(run, range(coding.segments), at_work, coding.segments):
+    for _ in in_order(run, range(coding.segments), at_work, ahead=coding.segments):
         pass
     return starts[-1].result()
 
@@ -434,7 +434,8 @@ def decode(
     def run(i: int) -> None:
         found[i].decode_into(view, out[ends[i] - counts[i] : ends[i]], engine=engine)
 
-    for _ in in_order(run, range(len(found)), _readers(found, threads, len(view)), len(found)):
+    at_work = _readers(found, threads, len(view))
+    for _ in in_order(run, range(len(found)), at_work, ahead=len(found)):
         pass
     return out.reshape(tensor_shape(found))
 

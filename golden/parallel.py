@@ -8,7 +8,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from atalanta.golden.errors import AtalantaError, require
 
@@ -55,20 +56,25 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def in_order(
-    run: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int = 0
+    run: Callable[[Item], Result],
+    items: Iterable[Item],
+    threads: int,
+    *,
+    ahead: int = 0,
 ) -> Iterator[Result]:
-    """run(item) for every item, in order; `threads` of them at a time.
+    """run(item) for every item, in order; `threads` of them at a time, of which the caller is one.
 
     An item's error comes where its result would have, and so does one that `items` raises instead of an
     item; later items may have run by then.
+
     ahead: results that may wait for an earlier one that takes longer, so that no thread waits for it.
     """
     if threads == 1:
         yield from map(run, items)
         return
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[_Task[Item, Result]] = deque()
     wrong: AtalantaError | None = None
-    with _pool(threads) as pool:
+    with _pool(threads - 1) as pool:
         try:
             rest = iter(items)
             while True:
@@ -80,13 +86,43 @@ def in_order(
                     wrong = error
                     break
                 if len(waiting) == threads + ahead:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(run, item))
+                    yield _first(waiting, run)
+                waiting.append(_Task(item, pool.submit(run, item)))
             while waiting:
-                yield waiting.popleft().result()
+                yield _first(waiting, run)
         finally:
-            for future in waiting:
-                future.cancel()
-            wait(waiting)
+            for task in waiting:
+                task.future.cancel()
+            wait([task.future for task in waiting])
     if wrong is not None:
         raise wrong
+
+
+@dataclass
+class _Task(Generic[Item, Result]):
+    """An item on its way."""
+
+    item: Item
+    future: Future[Result]
+
+
+def _done(run: Callable[[Item], Result], item: Item) -> Future[Result]:
+    """run(item), now and here."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(run(item))
+    except Exception as error:  # noqa: BLE001 -- it comes where the result would
+        future.set_exception(error)
+    return future
+
+
+def _first(waiting: deque[_Task[Item, Result]], run: Callable[[Item], Result]) -> Result:
+    """The first result, taken off. While another thread makes it, the caller does what nobody has begun."""
+    first = waiting[0]
+    while not first.future.done():
+        idle = next((task for task in waiting if task.future.cancel()), None)
+        if idle is None:
+            break
+        idle.future = _done(run, idle.item)
+    waiting.popleft()
+    return first.future.result()
