@@ -1,6 +1,7 @@
 """The table search: optimal, proved by brute force, and the same in both engines."""
 
 import math
+from collections.abc import Callable
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -123,6 +124,40 @@ def test_engines_agree(case: tuple[int, int, float, int], rows: int, unseen: boo
     assert found == search(histogram, rows=rows, unseen=unseen, engine=REFERENCE)
     assert found.cost == table_cost(histogram.tolist(), found.table)
     assert found.bound <= found.cost
+
+
+def sparse(rng: np.random.Generator) -> np.ndarray:
+    """Most values never, some often."""
+    return np.bincount(rng.choice(256, 3000, p=rng.dirichlet(np.full(256, 0.02))), minlength=256)
+
+
+def one_sided(rng: np.random.Generator) -> np.ndarray:
+    """Many zeros, few large values, none beyond some value."""
+    return np.bincount(rng.exponential(6, 20_000).astype(int).clip(0, 255), minlength=256)
+
+
+def bell(rng: np.random.Generator) -> np.ndarray:
+    return np.bincount(rng.normal(128, 20, 200_000).astype(int).clip(0, 255), minlength=256)
+
+
+def few(rng: np.random.Generator) -> np.ndarray:
+    """Hardly more values than rows."""
+    return np.bincount(rng.integers(0, 256, 40), minlength=256)
+
+
+@pytest.mark.usefixtures("vectors")
+@pytest.mark.parametrize("shape", [sparse, one_sided, bell, few])
+@pytest.mark.parametrize("rows", [3, 16, 32])
+def test_rows_that_are_left_out_do_not_matter(
+    shape: Callable[[np.random.Generator], np.ndarray], rows: int
+) -> None:
+    """The compiled search skips rows that no good table has; the reference tries all."""
+    for seed in range(3):
+        histogram = shape(np.random.default_rng(seed))
+        for unseen in (False, True):
+            found = search(histogram, rows=rows, unseen=unseen, engine=NATIVE)
+            assert found == search(histogram, rows=rows, unseen=unseen, engine=REFERENCE)
+            assert found.bound == found.cost
 
 
 @pytest.mark.usefixtures("library")
