@@ -6,7 +6,7 @@ for, needed and done with, and `simulate` runs the recurrence over beats (native
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class _Segment(ctypes.Structure):
             "slots", "beats",
         )),
         ("beat", ctypes.c_void_p),
+        ("pace", ctypes.c_void_p),
+        ("run", ctypes.c_void_p),
+        ("runs", ctypes.c_int64),
     ]  # fmt: skip
 
 
@@ -39,7 +42,7 @@ class _Tensor(ctypes.Structure):
 
 
 _COLUMNS = [("ask", "<i4"), ("need", "<i4"), ("free", "<i4"), ("lane", "u1"), ("nbytes", "u1")]
-BEAT = np.dtype([*_COLUMNS, ("reserved", "u1", 2)])
+BEAT = np.dtype([*_COLUMNS, ("fresh", "u1"), ("reserved", "u1")])
 """`DecoderBeat` in native/decoder.h."""
 
 
@@ -48,7 +51,9 @@ class SegmentPlan:
     """What the recurrence needs of a segment.
 
     atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. slots: as the RTL counts
-    them. beats: golden.lanes.Schedule as BEAT[n]; for the unpacker all of lane 0.
+    them. beats: golden.lanes.Schedule as BEAT[n]; for the unpacker all of lane 0. pace: int32[n], the cycle in
+    which each beat is pulled if memory never is late, and runs: int32[k, 2], the beats for which that holds
+    (`decoder_pace` in native/decoder.h); without runs every beat is followed, to the same end.
     """
 
     atalanta: bool
@@ -60,6 +65,16 @@ class SegmentPlan:
     lane_depth: int
     slots: int
     beats: NDArray[np.void]
+    pace: NDArray[np.int32]
+    runs: NDArray[np.int32]
+
+    def native(self) -> _Segment:
+        """As the compiled recurrence takes it; this plan must outlive it."""
+        return _Segment(
+            self.atalanta, self.header_bytes, self.payload_bytes, self.count, self.more, self.lanes,
+            self.lane_depth, self.slots, len(self.beats), self.beats.ctypes.data, self.pace.ctypes.data,
+            self.runs.ctypes.data, len(self.runs),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,6 +121,17 @@ def _pack(order: Schedule) -> NDArray[np.void]:
     return beats
 
 
+def _paced(segment: SegmentPlan, beat_bytes: int) -> SegmentPlan:
+    """The same with its pace, and its fresh beats marked."""
+    lib = library()
+    runs = np.zeros((len(segment.beats) // lib.decoder_shortest_run(), 2), np.int32)
+    count = lib.decoder_pace_of(
+        ctypes.byref(segment.native()), beat_bytes, segment.beats.ctypes.data, segment.pace.ctypes.data,
+        runs.ctypes.data,
+    )  # fmt: skip
+    return replace(segment, runs=runs[:count])
+
+
 def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
     head = segment.header
     order = segment.schedule(data)
@@ -118,7 +144,7 @@ def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
         behind = np.zeros(UNPACKER_STAGES - 1, np.int64)
         slots = np.concatenate([[0], taken, behind]) if head.count else taken
         order = _group_schedule(slots, head.payload_bytes, beat_bytes)
-    return SegmentPlan(
+    found = SegmentPlan(
         atalanta=segment.codec.name == "atalanta",
         header_bytes=head.nbytes,
         payload_bytes=head.payload_bytes,
@@ -128,7 +154,10 @@ def _plan(segment: Segment, data: bytes, beat_bytes: int) -> SegmentPlan:
         lane_depth=lane_depth,
         slots=order.slots,
         beats=_pack(order),
+        pace=np.zeros(order.beats, np.int32),
+        runs=np.zeros((0, 2), np.int32),
     )
+    return _paced(found, beat_bytes) if found.atalanta else found
 
 
 def _check_fits(segment: Segment, p: DecoderParams) -> None:
@@ -191,10 +220,7 @@ def simulate(
     for i, tensor in enumerate(plans):
         native_tensors[i] = _Tensor(where[i], tensor.nbytes, number, len(tensor.segments))
         for s in tensor.segments:
-            native_segments[number] = _Segment(
-                s.atalanta, s.header_bytes, s.payload_bytes, s.count, s.more, s.lanes, s.lane_depth, s.slots,
-                len(s.beats), s.beats.ctypes.data,
-            )  # fmt: skip
+            native_segments[number] = s.native()
             number += 1
     kind = structure("decoder_params")
     params = kind(**{name: getattr(p, name) for name, *_ in kind._fields_})

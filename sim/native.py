@@ -153,6 +153,8 @@ def library() -> ctypes.CDLL:
         "memory_histogram": (None, [pointer, pointer]),
         "decoder_params_fields": (ctypes.c_char_p, []),
         "decoder_stats_fields": (ctypes.c_char_p, []),
+        "decoder_shortest_run": (i64, []),
+        "decoder_pace_of": (i64, [pointer, i64, *[pointer] * 3]),
         "decoder_run": (
             i32,
             [pointer, pointer, pointer, i64, pointer, pointer, i64, *[pointer] * 2, ctypes.c_char_p, i64],

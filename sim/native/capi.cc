@@ -208,6 +208,13 @@ std::int32_t memory_stats(const Memory* memory, MemoryStats* stats, DramStats* d
   return -1;
 }
 
+// See decoder.h.
+std::int64_t decoder_shortest_run() { return kShortestRun; }
+std::int64_t decoder_pace_of(const DecoderSegment* segment, std::int64_t beat_bytes, DecoderBeat* beats,
+                             std::int32_t* pace, DecoderRun* runs) {
+  return decoder_pace(*segment, beat_bytes, beats, pace, runs);
+}
+
 // See decoder.h; 0, or -1 and a message.
 std::int32_t decoder_run(const DecoderParams* params, Memory* memory, const DecoderTensor* tensors,
                          std::int64_t count, const DecoderSegment* segments, const std::uint8_t* ready,

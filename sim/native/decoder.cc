@@ -146,6 +146,26 @@ class Words {
     next_ = kUnknown;
   }
 
+  // Pops words, the first in cycle base + pace[0] and so on, as long as they are there by then: at most `most`, and
+  // only where words are beats. Returns how many.
+  i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
+    i64 popped = 0;
+    while (popped < most) {
+      while (next_arrival_ == arrivals_end_ && !failed()) advance();
+      if (failed()) break;
+      const i64 known = std::min(most - popped, static_cast<i64>(arrivals_end_ - next_arrival_));
+      const Cycle* const arrivals = arrivals_.data() + next_arrival_;
+      i64 n = 0;
+      for (; n < known && arrivals[n] + kPrefetch <= base + pace[popped + n]; ++n) pops_.push(base + pace[popped + n]);
+      next_arrival_ += static_cast<std::size_t>(n);
+      popped += n;
+      if (n < known) break;
+    }
+    if (popped > 0) accepted_bus_ = popped_ = base + pace[popped - 1];
+    return popped;
+  }
+  bool words_are_beats() const { return ratio_ == 1; }
+
   i64 bus_words_of(const DecoderTensor& t) const {
     return (t.address % p_.axi_bytes + t.length + p_.axi_bytes - 1) / p_.axi_bytes;
   }
@@ -323,6 +343,23 @@ class Aligner {
     return {noted, cut};
   }
 
+  // Were beats b - 2 and b - 1 cut, and words taken in, at their pace, as far as beat b can tell? `pace`: of beat b.
+  bool at_pace(const std::int32_t* pace, i64 base) const {
+    return words_.words_are_beats() && cut_ == base + pace[-1] && cut_before_ == base + pace[-2] && word_ == cut_ &&
+           next_ == cut_;
+  }
+
+  // Pulls whole beats at their pace as long as each one's advance finds a word there; at most `most`. How many.
+  i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
+    const i64 pulled = words_.keep_pace(pace, base, std::min(most, left_));
+    if (pulled == 0) return 0;
+    bytes += pulled * p_.beat_bytes;
+    left_ -= pulled;
+    cut_ = word_ = next_ = last_used_ = base + pace[pulled - 1];
+    cut_before_ = base + pace[pulled - 2];
+    return pulled;
+  }
+
   // Throws away what is left, from cycle `from` on; the first cycle in which nothing is.
   i64 drop(i64 from) {
     i64 cycle = from;
@@ -482,6 +519,8 @@ class Slots {
   }
 
   i64 last() const { return cycle_; }
+  i64 base() const { return cycle_ - slot_; }  // the cycle of slot 0 if there had been no pause
+  bool on_time() const { return late_.empty(); }  // no slot to come is known to wait
   i64 start() const { return start_; }
   i64 ran() const { return slot_ + 1; }
 
@@ -513,6 +552,21 @@ class Slots {
   std::vector<Run> runs_;
   std::deque<Run> late_;  // beats that hold up their slots, by slot
 };
+
+// hw.router: lanes that ask in one slot are a mask, which goes through a register, a queue, out of it and into the
+// register `asks`; from there one lane a cycle is picked.
+struct Asking {
+  i64 picked = -1, noted = -1;  // when the last beat's lane was picked and its pull noted
+
+  bool free(i64 asked) const { return asked + 2 >= std::max(picked + 1, noted); }
+  void mask(i64 asked) { picked = std::max({picked + 1, asked + 2, noted}); }
+  void same_mask() { picked = noted; }
+};
+
+// Is a beat asked for with the one before it?
+bool same_mask(const DecoderBeat* beats, i64 b) {
+  return b > 0 && beats[b].ask == beats[b - 1].ask && beats[b].lane > beats[b - 1].lane;
+}
 
 class Decoder {
  public:
@@ -580,6 +634,28 @@ i64 Decoder::crc_done(const DecoderSegment& segment, i64 start, i64 at) const {
   return done;
 }
 
+// A beat goes through the aligner, the lane's FIFO and its word register; the first also fills the window. When the
+// slot that needs it can run.
+i64 needed(const DecoderBeat& beat, i64 cut, i64 start) {
+  return beat.need == 0 ? std::max(cut + 4, start + 3) : cut + 3;
+}
+
+// The state after beat `b` of a run: a few beats back, one was asked for when no other asking was under way.
+Asking asking_at(const DecoderSegment& segment, i64 b, i64 base) {
+  i64 fresh = b;
+  while (segment.beat[fresh].fresh == 0) --fresh;
+  Asking asking;
+  for (i64 i = fresh; i <= b; ++i) {
+    if (same_mask(segment.beat, i)) {
+      asking.same_mask();
+    } else {
+      asking.mask(base + segment.beat[i].ask + 1);
+    }
+    asking.noted = std::max(asking.picked + 1, base + segment.pace[i - 2] + 1);
+  }
+  return asking;
+}
+
 i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
   start_ = std::max(checked, passed_) + 1;  // the last vector of the segment before has left
   Slots slots(emitters_[1], segment.slots, p_.ways, segment.lanes, start_);
@@ -587,12 +663,16 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
   if (static_cast<i64>(pulled_.size()) < segment.beats) pulled_.resize(static_cast<std::size_t>(segment.beats));
   i64* const pulled = pulled_.data();
   std::array<i64, kLanes> places{};
-  i64 picked = -1, before = -1, round = -1;
+  i64 settled = 0;  // lanes whose places all were this segment's
+  const DecoderRun* run = segment.run;
+  const DecoderRun* const runs_end = emitters_[1].always() ? run + segment.runs : run;
+  Asking asking;
+  i64 round = -1;
   for (i64 b = 0; b < segment.beats; ++b) {
     const DecoderBeat& beat = beats[b];
-    const bool same = b > 0 && beat.ask == beats[b - 1].ask && beat.lane > beats[b - 1].lane;
-    i64 pick = before;
-    if (!same) {  // another mask: into a register, the queue, out of it, into the register `asks`
+    if (same_mask(beats, b)) {
+      asking.same_mask();
+    } else {
       i64 asked;
       if (beat.ask < 0) {
         asked = checked + 2 + ++round;
@@ -600,21 +680,32 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
         slots.run(beat.ask);
         asked = slots.last() + 1;
       }
-      pick = std::max({picked + 1, asked + 2, before});
+      if (beat.fresh && settled == segment.lanes && asking.free(asked) && slots.on_time()) {
+        while (run != runs_end && run->to <= b) ++run;
+        if (run != runs_end && b >= run->from + 2 && aligner_.at_pace(segment.pace + b, slots.base())) {
+          const i64 n = aligner_.keep_pace(segment.pace + b, slots.base(), run->to - b);
+          if (n > 0) {
+            for (i64 i = b; i < b + n; ++i) pulled[i] = slots.base() + segment.pace[i];
+            asking = asking_at(segment, b + n - 1, slots.base());
+            b += n - 1;
+            continue;
+          }
+        }
+      }
+      asking.mask(asked);
     }
-    picked = pick;
-    i64 from = pick + 1;
+    i64 from = asking.picked + 1;
     const i64 place = places[beat.lane]++;
     if (place < p_.lane_fifo) {  // a place that the segment before may still hold
+      settled += place == p_.lane_fifo - 1;
       const std::deque<i64>& pops = pops_[beat.lane];
       const i64 held = static_cast<i64>(pops.size()) - (p_.lane_fifo - place);
       if (held >= 0) from = std::max(from, pops[static_cast<std::size_t>(held)] + 1);
     }
     const Aligner::Pull pull = aligner_.pull(from, beat.nbytes);
-    before = pull.noted;
+    asking.noted = pull.noted;
     pulled[b] = pull.cut;
-    // A beat goes through the aligner, the lane's FIFO and its word register; the first also fills the window.
-    slots.need(beat.need, beat.need == 0 ? std::max(pull.cut + 4, start_ + 3) : pull.cut + 3);
+    slots.need(beat.need, needed(beat, pull.cut, start_));
   }
   slots.run(segment.slots - 1);
 
@@ -644,7 +735,7 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
     --open;
   }
   close(slots);
-  return before;
+  return asking.noted;
 }
 
 i64 Decoder::groups(const DecoderSegment& segment, i64 checked) {
@@ -784,6 +875,42 @@ std::string Decoder::refusal(i64 tensor) const {
 }
 
 }  // namespace
+
+std::int64_t decoder_pace(const DecoderSegment& segment, std::int64_t beat_bytes, DecoderBeat* beats,
+                          std::int32_t* pace, DecoderRun* runs) {
+  DecoderParams p{};
+  p.out_values = 1;
+  const std::uint8_t ready = 1;
+  Output output(p, &ready, 1);
+  Emitter emitter(output, kValueStages);
+  Slots slots(emitter, segment.slots, segment.slots, segment.lanes, 0);
+  Asking asking;
+  i64 cut = -1, cut_before = -1, round = -1, from = 0, count = 0;
+  for (i64 b = 0; b < segment.beats; ++b) {
+    DecoderBeat& beat = beats[b];
+    beat.fresh = 0;
+    if (same_mask(beats, b)) {
+      asking.same_mask();
+    } else if (beat.ask < 0) {
+      asking.mask(++round);
+    } else {
+      slots.run(beat.ask);
+      beat.fresh = asking.free(slots.last() + 1) ? 1 : 0;
+      asking.mask(slots.last() + 1);
+    }
+    asking.noted = std::max(asking.picked + 1, cut_before + 1);
+    cut_before = cut;
+    cut = std::max(asking.noted, cut) + 1;
+    pace[b] = static_cast<std::int32_t>(cut - slots.base());
+    bool steady = slots.on_time();
+    slots.need(beat.need, needed(beat, cut, 0));
+    steady = steady && slots.on_time() && beat.nbytes == beat_bytes && beat.ask >= 0 && b + 1 < segment.beats;
+    if (steady) continue;
+    if (b - from >= kShortestRun) runs[count++] = DecoderRun{static_cast<std::int32_t>(from), static_cast<std::int32_t>(b)};
+    from = b + 1;
+  }
+  return count;
+}
 
 std::string decode_cycles(const DecoderParams& params, Memory& memory, const DecoderTensor* tensors,
                           std::int64_t count, const DecoderSegment* segments, const std::uint8_t* ready,

@@ -27,11 +27,18 @@ struct DecoderParams {
 #undef X
 };
 
-// One beat: see golden.lanes.Schedule. Packed, since the recurrence does little else than read them.
+// One beat: see golden.lanes.Schedule, and `decoder_pace` below for `fresh`. Packed, since the recurrence does
+// little else than read them.
 struct DecoderBeat {
   std::int32_t ask, need, free;
   std::uint8_t lane, nbytes;
-  std::uint8_t reserved[2];
+  std::uint8_t fresh;
+  std::uint8_t reserved;
+};
+
+// Beats from .. to - 1 of a segment that a decoder which never waits for memory pulls without a pause in its slots.
+struct DecoderRun {
+  std::int32_t from, to;
 };
 
 // A segment: its header, and its beats in the order of the stream.
@@ -46,6 +53,9 @@ struct DecoderSegment {
   std::int64_t slots;          // slots of the RTL
   std::int64_t beats;
   const DecoderBeat* beat;
+  const std::int32_t* pace;    // by beat, and the runs for which it holds: see `decoder_pace`
+  const DecoderRun* run;
+  std::int64_t runs;
 };
 
 // A tensor in memory: its address, its length, and its segments, numbered among all.
@@ -72,5 +82,14 @@ struct DecoderStats {
 std::string decode_cycles(const DecoderParams& params, Memory& memory, const DecoderTensor* tensors,
                           std::int64_t count, const DecoderSegment* segments, const std::uint8_t* ready,
                           std::int64_t period, DecoderStats* stats, std::int64_t* ends);
+
+// The pace of a segment for lanes: in which cycle each beat is pulled if memory never is late, counted from the
+// cycle in which slot 0 would run if the slots so far had run without a pause. It is a fact of the stream and the
+// recurrence alone, so a decoder that keeps its pace need not be followed beat by beat. Marks the beats that are
+// `fresh`: asked for when no other asking was under way. Writes `pace` and at most beats / kShortestRun runs;
+// returns how many.
+inline constexpr std::int64_t kShortestRun = 32;
+std::int64_t decoder_pace(const DecoderSegment& segment, std::int64_t beat_bytes, DecoderBeat* beats,
+                          std::int32_t* pace, DecoderRun* runs);
 
 }  // namespace atalanta
