@@ -11,6 +11,8 @@ int log2_of(std::int64_t n) {
   return bits;
 }
 
+constexpr std::int32_t kMostHits = 8;  // requests that `serve_hits` looks at
+
 bool power_of_two(std::int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
 // First bit >= from that is set in a bit set, or -1.
@@ -114,6 +116,7 @@ Channel::Channel(const DramConfig& config, int index, Sink& sink)
     refresh_due_ = refresh_interval_ = c.t_refi / refresh_targets_;
   }
   next_ = refresh_due_;
+  hits_in_bulk_ = c.every_cycle == 0 && c.close_page == 0 && std::min(c.read_queue, c.bank_queue) >= kMostHits;
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -124,6 +127,7 @@ bool Channel::step(Cycle limit) {
     if (limit != kNever) now_ = std::max(now_, limit);
     return false;
   }
+  if (hits_in_bulk_ && waiting_ != 0 && serve_hits(limit)) return true;
   const Cycle t = next_;
   if (port_count_ != 0 && port_[port_head_].time <= t && accepts(port_[port_head_])) enter(t);
   if (t == refresh_due_) {
@@ -141,6 +145,82 @@ bool Channel::step(Cycle limit) {
   schedule(t);
   now_ = t + 1;
   next_ = next_event(t);
+  return true;
+}
+
+// Reads of open rows that came together while nothing else waits, served at once: the same four things as in `step`,
+// of which each read is left with three. It enters, moves to its bank's queue in that cycle, and gets its command as
+// soon as that is legal, by turns. True if all is over before `limit`, the next refresh and the next arrival.
+bool Channel::serve_hits(Cycle limit) {
+  if (waiting_ != static_cast<std::int64_t>(port_count_) || refresh_pending_ != 0) return false;
+  struct Hit {
+    Cycle entered, time;
+    const Arrival* arrival;
+    Bank* bank;
+  };
+  Hit hits[kMostHits];
+  const Cycle begin = std::max(next_, port_[port_head_].time);
+  std::int32_t count = 0;
+  std::size_t place = port_head_;
+  Cycle after = kNever;  // what comes behind arrives then
+  for (std::size_t left = port_count_; left != 0; --left) {
+    const Arrival& a = port_[place];
+    if (a.time > begin) {
+      after = a.time;
+      break;
+    }
+    Bank& b = banks_[a.place.queue];
+    // Rising bursts are different ones, so that no read joins another.
+    const bool rising = count == 0 || hits[count - 1].arrival->burst < a.burst;
+    if (count == kMostHits || a.write || b.row != a.place.row || !rising) return false;
+    hits[count] = Hit{begin + count, 0, &a, &b};
+    ++count;
+    if (++place == port_.size()) place = 0;
+  }
+
+  const std::int32_t rank = hits[0].bank->rank;
+  for (std::int32_t i = 0; i < count; ++i) {
+    Hit& h = hits[i];
+    if (h.bank->rank != rank) return false;
+    h.time = std::max({h.entered + 1, h.bank->read, groups_[h.bank->group].read});
+  }
+  Cycle next = std::max(ranks_[rank].read, column_bus_);
+  std::int32_t turn = turn_;
+  for (std::int32_t i = 0; i < count; ++i) {
+    std::int32_t first = i;
+    Cycle time = std::max(hits[i].time, next);
+    for (std::int32_t j = i + 1; j < count; ++j) {
+      const Cycle other = std::max(hits[j].time, next);
+      if (other > time || (other == time && !before(hits[j].arrival->place.queue, hits[first].arrival->place.queue, turn))) continue;
+      first = j;
+      time = other;
+    }
+    const Hit hit = hits[first];
+    std::copy_backward(hits + i, hits + first, hits + first + 1);  // those that wait stay in order
+    hits[i] = hit;
+    hits[i].time = time;
+    for (std::int32_t j = i + 1; j < count; ++j) {
+      if (hits[j].bank->group == hit.bank->group) hits[j].time = std::max(hits[j].time, time + config_.t_ccd_l);
+    }
+    next = time + std::max(config_.t_ccd_s, config_.column_slots);
+    turn = hit.arrival->place.queue;
+  }
+  const Cycle last = hits[count - 1].time;
+  if (last >= std::min({limit, refresh_due_, after})) return false;
+
+  for (std::int32_t i = 0; i < count; ++i) {
+    const Hit& h = hits[i];
+    access(*h.bank, h.arrival->place.queue, false, h.arrival->place.column, h.time);
+    answer(h.arrival->id, h.entered, h.time);
+  }
+  stats_.reads += count;
+  waiting_ -= count;
+  port_head_ = place;
+  port_count_ -= static_cast<std::size_t>(count);
+  turn_ = turn;
+  choice_ = Choice{kNever, 0};
+  now_ = last + 1;
+  next_ = next_event(last);
   return true;
 }
 
@@ -277,7 +357,7 @@ void Channel::schedule(Cycle t) {
     look_ahead(t + 1);
   } else if (!b.blocked) {
     const Cycle time = std::max(earliest(b), t + 1);
-    if (time < choice_.time || (time == choice_.time && before(r.queue, choice_.queue))) {
+    if (time < choice_.time || (time == choice_.time && before(r.queue, choice_.queue, turn_))) {
       choice_ = Choice{time, r.queue};
     }
   }
@@ -354,14 +434,11 @@ void Channel::precharge(std::int32_t queue, Cycle t, bool conflict) {
   ++stats_.precharges;
 }
 
-void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
+// What a column command does to everything but the queues.
+void Channel::access(Bank& b, std::int32_t queue, bool write, std::int32_t column, Cycle t) {
   const DramConfig& c = config_;
-  Bank& b = banks_[queue];
   Group& g = groups_[b.group];
-  const std::int32_t index = queue_of(queue)[position];
-  const Request request = requests_[index];
-
-  if (request.write) {
+  if (write) {
     g.write = t + c.t_ccd_l;
     g.read = std::max(g.read, t + write_to_read_l_);
   } else {
@@ -370,7 +447,7 @@ void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(ranks_.size()); ++i) {
     Rank& r = ranks_[i];
     const bool same = i == b.rank;
-    if (request.write) {
+    if (write) {
       r.write = std::max(r.write, t + (same ? c.t_ccd_s : rank_write_write_));
       r.read = std::max(r.read, t + (same ? write_to_read_s_ : rank_write_read_));
     } else {
@@ -378,20 +455,20 @@ void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
       r.write = std::max(r.write, t + (same ? c.t_rtw : rank_read_write_));
     }
   }
-  b.pre = std::max(b.pre, t + (request.write ? write_to_pre_ : read_to_pre_));
+  b.pre = std::max(b.pre, t + (write ? write_to_pre_ : read_to_pre_));
   column_bus_ = t + c.column_slots;
   if (c.dual_bus == 0) row_bus_ = column_bus_;
 
   if (b.hits++ != 0) {
     ++stats_.row_hits;
-    if (!request.write) ++stats_.read_row_hits;
+    if (!write) ++stats_.read_row_hits;
   } else {
     ++(b.conflict ? stats_.row_conflicts : stats_.row_misses);
   }
-  ++(request.write ? stats_.write_commands : stats_.read_commands);
+  ++(write ? stats_.write_commands : stats_.read_commands);
   stats_.data_cycles += c.burst_cycles;
   if (c.close_page != 0) {
-    record(request.write ? Command::write_precharge : Command::read_precharge, queue, b.row, request.column, t);
+    record(write ? Command::write_precharge : Command::read_precharge, queue, b.row, column, t);
     // The device precharges by itself as soon as a precharge command would be legal.
     Rank& r = ranks_[b.rank];
     account(r, t);
@@ -403,8 +480,24 @@ void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
     b.refresh = std::max(b.refresh, b.pre + c.t_rp);
     ++stats_.precharges;
   } else {
-    record(request.write ? Command::write : Command::read, queue, b.row, request.column, t);
+    record(write ? Command::write : Command::read, queue, b.row, column, t);
   }
+}
+
+// A read that entered the queue then has its command in cycle t.
+void Channel::answer(std::uint64_t id, Cycle entered, Cycle t) {
+  const Cycle latency = t + read_data_ - entered;
+  stats_.latency_sum += latency;
+  stats_.latency_max = std::max(stats_.latency_max, latency);
+  ++histogram_[static_cast<std::size_t>(std::min<Cycle>(latency / kLatencyBinCycles, kLatencyBins - 1))];
+  sink_.decided(id, entered, t + read_data_);
+}
+
+void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
+  Bank& b = banks_[queue];
+  const std::int32_t index = queue_of(queue)[position];
+  const Request request = requests_[index];
+  access(b, queue, request.write, request.column, t);
 
   std::int32_t* items = queue_of(queue);
   std::copy(items + position + 1, items + b.count, items + position);
@@ -425,11 +518,7 @@ void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
   reads_waiting_.erase(request.burst);
   for (std::int32_t i = index; i >= 0;) {  // this read and those that joined it
     Request& r = requests_[i];
-    const Cycle latency = t + read_data_ - r.entered;
-    stats_.latency_sum += latency;
-    stats_.latency_max = std::max(stats_.latency_max, latency);
-    ++histogram_[static_cast<std::size_t>(std::min<Cycle>(latency / kLatencyBinCycles, kLatencyBins - 1))];
-    sink_.decided(r.id, r.entered, t + read_data_);
+    answer(r.id, r.entered, t);
     const std::int32_t next = r.next;
     r.next = free_;
     free_ = i;
@@ -562,8 +651,8 @@ Cycle Channel::earliest(const Bank& b) const {
   return best;
 }
 
-bool Channel::before(std::int32_t a, std::int32_t b) const {
-  const auto distance = [this](std::int32_t q) { return q > turn_ ? q - turn_ : q - turn_ + queues_; };
+bool Channel::before(std::int32_t a, std::int32_t b, std::int32_t turn) const {
+  const auto distance = [&](std::int32_t q) { return q > turn ? q - turn : q - turn + queues_; };
   return distance(a) < distance(b);
 }
 

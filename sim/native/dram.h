@@ -203,6 +203,7 @@ class Channel {
     std::int32_t queue;
   };
 
+  bool serve_hits(Cycle limit);
   bool accepts(const Arrival& a) const;
   void enter(Cycle t);
   bool issue(Cycle t);
@@ -215,6 +216,8 @@ class Channel {
   void activate(std::int32_t queue, std::int32_t row, Cycle t);
   void precharge(std::int32_t queue, Cycle t, bool conflict);
   void column(std::int32_t queue, std::int32_t position, Cycle t);
+  void access(Bank& b, std::int32_t queue, bool write, std::int32_t column, Cycle t);
+  void answer(std::uint64_t id, Cycle entered, Cycle t);
   void refresh_all(std::int32_t rank, Cycle t);
   void refresh_one(std::int32_t queue, Cycle t);
   void occupy_row_bus(Cycle t, std::int64_t slots);
@@ -224,7 +227,7 @@ class Channel {
   Cycle earliest_refresh() const;
   void look_ahead(Cycle from);  // choice_ and refresh_time_ from scratch, for cycles >= from
   void inspect(Bank& b, std::int32_t queue);
-  bool before(std::int32_t a, std::int32_t b) const;  // round robin order
+  bool before(std::int32_t a, std::int32_t b, std::int32_t turn) const;  // round robin order
   Cycle next_event(Cycle t) const;
 
   void set_blocked(bool blocked);
@@ -266,6 +269,7 @@ class Channel {
   Choice choice_{kNever, -1};
   std::int32_t turn_ = 0;
   std::int64_t draining_ = 0;
+  bool hits_in_bulk_ = false;  // the configuration allows `serve_hits`
   bool flush_ = false;
   std::int64_t waiting_ = 0;  // requests in the port, the queues and the banks' queues
   DramStats stats_;
