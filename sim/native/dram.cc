@@ -5,12 +5,6 @@
 namespace atalanta {
 namespace {
 
-int log2_of(std::int64_t n) {
-  int bits = 0;
-  while ((std::int64_t{1} << bits) < n) ++bits;
-  return bits;
-}
-
 constexpr std::int32_t kMostHits = 8;  // requests that `serve_hits` looks at
 
 bool power_of_two(std::int64_t n) { return n > 0 && (n & (n - 1)) == 0; }

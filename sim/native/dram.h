@@ -30,6 +30,8 @@ namespace atalanta {
 using Cycle = std::int64_t;
 inline constexpr Cycle kNever = INT64_MAX;
 
+inline int log2_of(std::int64_t power_of_two) { return __builtin_ctzll(static_cast<std::uint64_t>(power_of_two)); }
+
 // Configuration, all 64-bit integers; times in cycles of the memory clock. The list is the only place that
 // names them: the C struct and the ctypes structure of sim/native.py are both made from it.
 //

@@ -9,15 +9,6 @@ constexpr std::int64_t kAxiBoundary = 4096;  // AXI4 A3.4.1: no burst crosses it
 constexpr std::int64_t kMaxRatio = std::int64_t{1} << 31;
 constexpr std::int64_t kMaxOutstanding = 256;
 
-// ceil(n * num / den) without overflow for num, den < 2^31.
-Cycle scale(Cycle n, std::int64_t num, std::int64_t den) {
-  return n / den * num + (n % den * num + den - 1) / den;
-}
-
-Cycle scale_down(Cycle n, std::int64_t num, std::int64_t den) {
-  return n / den * num + n % den * num / den;
-}
-
 std::uint64_t mix(std::uint64_t x) {  // splitmix64 (Steele, Lea, Flood, OOPSLA 2014)
   x += 0x9E3779B97F4A7C15ull;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ull;
@@ -228,14 +219,21 @@ Cycle IdealMemory::arrival(const Burst& burst, std::int32_t beat, Cycle) {
 
 DramMemory::DramMemory(const DramConfig& config, std::int64_t num, std::int64_t den, std::int64_t latency,
                        std::int64_t outstanding)
-    : Memory(outstanding), dram_(with_port(config, outstanding), *this), num_(num), den_(den), latency_(latency) {
-  burst_shift_ = 0;
-  while ((std::int64_t{1} << burst_shift_) < dram_.burst_bytes()) ++burst_shift_;
+    : Memory(outstanding), dram_(with_port(config, outstanding), *this), to_dram_(num, den), from_dram_(den, num), latency_(latency) {
+  burst_shift_ = log2_of(dram_.burst_bytes());
   std::size_t size = 1;
   while (size < static_cast<std::size_t>(dram_.config().port)) size *= 2;
   mask_ = static_cast<std::int64_t>(size) - 1;
   for (std::vector<Cycle>& done : done_) done.assign(size, -1);
 }
+
+// ceil(n * num / den) without overflow for num, den < 2^31. Most ratios of clocks have a power of two below.
+Cycle Ratio::up(Cycle n) const {
+  if (shift_ >= 0) return (n >> shift_) * num_ + (((n & (den_ - 1)) * num_ + den_ - 1) >> shift_);
+  return n / den_ * num_ + (n % den_ * num_ + den_ - 1) / den_;
+}
+
+Cycle Ratio::down(Cycle n) const { return n / den_ * num_ + n % den_ * num_ / den_; }
 
 // A channel's port must hold whatever may be under way, so that only `outstanding` limits the client.
 DramConfig DramMemory::with_port(DramConfig config, std::int64_t outstanding) {
@@ -263,7 +261,7 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
   burst.first = sent_[side];
   const std::uint64_t bytes = static_cast<std::uint64_t>(burst.beats) * static_cast<std::uint64_t>(burst.beat_bytes);
   const std::uint64_t begin = burst.address >> burst_shift_, end = (burst.address + bytes - 1) >> burst_shift_;
-  const Cycle time = scale(cycle, num_, den_);
+  const Cycle time = to_dram_.up(cycle);
   for (std::uint64_t b = begin; b <= end; ++b) {
     const Place place = dram_.place(b);
     const std::int64_t number = sent_[side]++;
@@ -275,29 +273,25 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
 
 void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
   done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] =
-      scale(complete, den_, num_) + latency_;
+      from_dram_.up(complete) + latency_;
 }
 
 std::int32_t DramMemory::arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) {
-  const std::uint64_t begin = burst.address >> burst_shift_;
-  const auto bytes = static_cast<std::uint64_t>(burst.beat_bytes);
-  if (bytes > std::uint64_t{1} << burst_shift_) return 0;  // a beat of several requests: one at a time
+  const int beat_shift = log2_of(burst.beat_bytes), shift = burst_shift_ - beat_shift;
+  if (shift < 0) return 0;  // a beat of several requests: one at a time
+  const auto at = static_cast<std::int64_t>(burst.address >> beat_shift) + beat;
+  std::int64_t number = burst.first + (at >> shift) - static_cast<std::int64_t>(burst.address >> burst_shift_);
   std::int32_t known = 0;
-  while (known < n) {
-    const std::uint64_t from = burst.address + static_cast<std::uint64_t>(beat + known) * bytes;
-    const std::uint64_t at = from >> burst_shift_;
-    const Cycle done = done_[0][static_cast<std::size_t>((burst.first + static_cast<std::int64_t>(at - begin)) & mask_)];
+  for (auto end = static_cast<std::int32_t>((((at >> shift) + 1) << shift) - at); known < n; end += 1 << shift) {
+    const Cycle done = done_[0][static_cast<std::size_t>(number++ & mask_)];
     if (done < 0) break;
-    const auto beats = static_cast<std::int32_t>((((at + 1) << burst_shift_) - from) / bytes);
-    const std::int32_t end = std::min(n, known + beats);
-    std::fill(cycles + known, cycles + end, done);
-    known = end;
+    for (const std::int32_t to = std::min(n, end); known < to; ++known) cycles[known] = done;
   }
   return known;
 }
 
 Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {
-  const Cycle limit = horizon == kNever ? kNever : scale(horizon, num_, den_);
+  const Cycle limit = horizon == kNever ? kNever : to_dram_.up(horizon);
   const std::uint64_t begin = burst.address >> burst_shift_;
   const auto bytes = static_cast<std::uint64_t>(burst.beat_bytes);
   const std::uint64_t from = burst.address + static_cast<std::uint64_t>(burst.write ? 0 : beat) * bytes;
@@ -323,7 +317,7 @@ Cycle DramMemory::next_change(Cycle cycle) const {
   if (next == kNever) return kNever;
   // The first horizon whose memory cycle lies beyond the next one in which a channel does something. What is
   // decided there completes later still, hence not before this horizon.
-  return std::max(cycle, scale_down(next, den_, num_)) + 1;
+  return std::max(cycle, from_dram_.down(next)) + 1;
 }
 
 Cycle DramMemory::drain() {
@@ -332,7 +326,7 @@ Cycle DramMemory::drain() {
     dram_.channel(i).finish(kNever);
     last = std::max(last, dram_.channel(i).now());
   }
-  return scale(last, den_, num_);
+  return from_dram_.up(last);
 }
 
 const char* DramMemory::broken() const {

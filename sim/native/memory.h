@@ -162,6 +162,18 @@ class IdealMemory : public Memory {
   std::int64_t bus_free_ = 0;  // in 1/bytes_num cycles
 };
 
+// A fraction of positive integers below 2^31, by which cycles of one clock become those of another.
+class Ratio {
+ public:
+  Ratio(std::int64_t num, std::int64_t den) : num_(num), den_(den), shift_((den & (den - 1)) == 0 ? log2_of(den) : -1) {}
+  Cycle up(Cycle n) const;    // ceil(n * num / den)
+  Cycle down(Cycle n) const;  // floor
+
+ private:
+  std::int64_t num_, den_;
+  int shift_;  // den = 2^shift, or -1
+};
+
 // A DRAM whose clock makes `num` cycles while the accelerator's makes `den`. Both clocks have an edge at time
 // zero. A request of accelerator cycle c enters at the first memory edge at or after its edge,
 // ceil(c * num / den); a burst complete in memory cycle m is there in accelerator cycle ceil(m * den / num),
@@ -188,7 +200,8 @@ class DramMemory : public Memory, private Sink {
   static DramConfig with_port(DramConfig config, std::int64_t outstanding);
 
   Dram dram_;
-  const std::int64_t num_, den_, latency_;
+  const Ratio to_dram_, from_dram_;
+  const std::int64_t latency_;
   int burst_shift_;
   std::int64_t mask_;
   std::int64_t sent_[2] = {0, 0};  // DRAM requests of each direction
