@@ -58,10 +58,41 @@ class History {
   i64 count() const { return count_; }
   i64 operator[](i64 number) const { return ring_[static_cast<std::size_t>(number) & (ring_.size() - 1)]; }
   void push(i64 cycle) { ring_[static_cast<std::size_t>(count_++) & (ring_.size() - 1)] = cycle; }
+  void skip(i64 count) { count_ += count; }  // that nobody will ask about
 
  private:
   std::vector<i64> ring_;
   i64 count_ = 0;
+};
+
+// The same, of which the last may follow a pace that is known: then they are not written down one by one.
+class PacedHistory {
+ public:
+  explicit PacedHistory(i64 most) : history_(most), most_(most) {}
+  i64 count() const { return history_.count() + paced_; }
+  i64 operator[](i64 number) const {
+    const i64 behind = number - history_.count();
+    return behind < 0 ? history_[number] : base_ + pace_[behind];
+  }
+  void push(i64 cycle) { history_.push(cycle); }
+
+  void expect(const std::int32_t* pace, i64 base) {
+    pace_ = pace;
+    base_ = base;
+  }
+  void push_expected(i64 count) { paced_ += count; }
+  void settle() {  // as far as anybody will ask back
+    const i64 from = std::max<i64>(0, paced_ - most_ - 1);
+    history_.skip(from);
+    for (i64 i = from; i < paced_; ++i) history_.push(base_ + pace_[i]);
+    paced_ = 0;
+  }
+
+ private:
+  History history_;
+  const i64 most_;
+  const std::int32_t* pace_ = nullptr;
+  i64 base_ = 0, paced_ = 0;
 };
 
 // hw.reader.Reader and hw.gearbox.Gearbox: when each word of one beat is offered to the aligner.
@@ -150,17 +181,21 @@ class Words {
   // only where words are beats. Returns how many.
   i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
     i64 popped = 0;
+    pops_.expect(pace, base);
     while (popped < most) {
-      while (next_arrival_ == arrivals_end_ && !failed()) advance();
+      while (next_span_ == spans_end_ && !failed()) advance();
       if (failed()) break;
-      const i64 known = std::min(most - popped, static_cast<i64>(arrivals_end_ - next_arrival_));
-      const Cycle* const arrivals = arrivals_.data() + next_arrival_;
-      i64 n = 0;
-      for (; n < known && arrivals[n] + kPrefetch <= base + pace[popped + n]; ++n) pops_.push(base + pace[popped + n]);
-      next_arrival_ += static_cast<std::size_t>(n);
+      Memory::Span& span = spans_[next_span_];
+      // A pace takes one word a cycle at most, so what arrives one a cycle is there if the first is.
+      if (span.first + kPrefetch > base + pace[popped]) break;
+      const i64 n = std::min(most - popped, span.beats);
+      pops_.push_expected(n);
       popped += n;
-      if (n < known) break;
+      span.first += n;
+      span.beats -= n;
+      if (span.beats == 0) ++next_span_;
     }
+    pops_.settle();
     if (popped > 0) accepted_bus_ = popped_ = base + pace[popped - 1];
     return popped;
   }
@@ -183,9 +218,11 @@ class Words {
 
   // Arrival of the next bus word at the prefetch FIFO.
   i64 arrival() {
-    while (next_arrival_ == arrivals_end_ && !failed()) advance();
+    while (next_span_ == spans_end_ && !failed()) advance();
     if (failed()) return 0;
-    return arrivals_[next_arrival_++];
+    Memory::Span& span = spans_[next_span_];
+    if (--span.beats == 0) ++next_span_;
+    return span.first++;
   }
 
   // Either beats are taken in, as far as that cannot depend on the next burst, or that burst is asked for.
@@ -193,24 +230,26 @@ class Words {
     i64 most = 1;
     const i64 want = ask(&most);
     const bool known = want != kUnknown;
-    if (next_arrival_ == arrivals_end_) next_arrival_ = arrivals_end_ = 0;
-    if (arrivals_.size() < arrivals_end_ + kBatch) arrivals_.resize(2 * (arrivals_end_ + kBatch));
     if (known) most = kBatch;
-    const i64 taken = memory_.take_beats(known ? want : kNever, std::min<i64>(most, kBatch),
-                                         arrivals_.data() + arrivals_end_);
-    arrivals_end_ += static_cast<std::size_t>(taken);
-    for (i64 left = taken; left > 0;) {
-      i64& beats = open_.front();
-      const i64 now = std::min(left, beats);
-      left -= now;
-      beats -= now;
-      if (beats == 0) {
-        ends_.push(arrivals_[arrivals_end_ - 1 - static_cast<std::size_t>(left)]);
-        open_.pop_front();
+    // Called when no arrival is left, so all spans are free.
+    next_span_ = 0;
+    spans_end_ = memory_.take_beats(known ? want : kNever, std::min<i64>(most, kBatch), spans_.data());
+    for (std::size_t i = 0; i < spans_end_; ++i) {
+      Memory::Span span = spans_[i];
+      arrived_ += span.beats;
+      while (span.beats > 0) {
+        i64& beats = open_.front();
+        const i64 now = std::min(span.beats, beats);
+        span.first += now;
+        span.beats -= now;
+        beats -= now;
+        if (beats == 0) {
+          ends_.push(span.first - 1);
+          open_.pop_front();
+        }
       }
     }
-    arrived_ += taken;
-    if (taken != 0) return;
+    if (spans_end_ != 0) return;
     if (!known) {  // nothing under way and nothing to ask for: the segments claim more than the tensor has
       refused_ = true;
       return;
@@ -296,10 +335,11 @@ class Words {
   bool refused_ = false;
   Accept answer_ = Accept::accepted;
   std::deque<i64> open_;                        // bursts asked for and not all there: beats that are not
-  History ends_, pops_;                         // when bursts ended and when bus words left the prefetch FIFO
-  static constexpr std::size_t kBatch = 64;
-  std::vector<Cycle> arrivals_;                 // of bus words, from next_arrival_ to arrivals_end_
-  std::size_t next_arrival_ = 0, arrivals_end_ = 0;
+  History ends_;                                // when bursts ended
+  PacedHistory pops_;                           // when bus words left the prefetch FIFO
+  static constexpr i64 kBatch = 64;
+  std::array<Memory::Span, kBatch> spans_;      // of bus words that arrived, from next_span_ to spans_end_
+  std::size_t next_span_ = 0, spans_end_ = 0;
 
   i64 place_ = 0, bus_left_ = 0, accepted_bus_ = -1, popped_ = -1, next_ = kUnknown;
   bool fresh_ = true;

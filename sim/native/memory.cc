@@ -115,37 +115,34 @@ void Memory::take_beat() {
   take(reads_);
 }
 
-std::int64_t Memory::take_beats(Cycle horizon, std::int64_t most, Cycle* cycles) {
-  std::int64_t taken = 0;
+std::size_t Memory::take_beats(Cycle horizon, std::int64_t most, Span* spans) {
+  std::size_t count = 0;
   Side& side = reads_;
-  while (taken < most && side.count != 0) {
+  while (most > 0 && side.count != 0) {
     Burst& burst = side.ring[side.head];
     const Cycle first = next(side, horizon);
-    if (first == kNever || first > horizon) break;
-    // As many of this burst's beats as are known by now, without deciding anything more.
-    const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(burst.beats - burst.taken, most - taken));
-    Cycle* const out = cycles + taken;
-    out[0] = side.known;
-    std::int32_t n = 1 + arrivals(burst, burst.taken + 1, room - 1, out + 1);
-    Cycle last = side.last;
-    for (std::int32_t i = 0; i < n; ++i) {
-      const Cycle cycle = std::max(out[i], last + 1);
-      if (cycle > horizon) n = i;
-      else last = out[i] = cycle;
+    if (first > horizon || first == kNever) break;
+    const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(burst.beats - burst.taken, most));
+    auto beats = room == 1 ? 1 : together(burst, burst.taken, room);
+    if (beats > horizon - first) beats = static_cast<std::int32_t>(horizon - first + 1);
+    if (count != 0 && side.last + 1 == first) {
+      spans[count - 1].beats += beats;
+    } else {
+      spans[count++] = Span{first, beats};
     }
-    side.last = last;
+    side.last = first + beats - 1;
     side.known = kNever;
-    burst.taken += n;
-    taken += n;
+    most -= beats;
+    stats_.beats_taken += beats;
+    burst.taken += beats;
     if (burst.taken == burst.beats) {
-      side.ended = last;
+      side.ended = side.last;
       if (++side.head == side.ring.size()) side.head = 0;
       --side.count;
     }
-    promise(last);
+    promise(side.last);
   }
-  stats_.beats_taken += taken;
-  return taken;
+  return count;
 }
 
 void Memory::take_response() {
@@ -199,9 +196,8 @@ void IdealMemory::start(Cycle cycle, Burst& burst) {
   bus_free_ = burst.first + std::int64_t{burst.beats} * burst.beat_bytes * bytes_den_;
 }
 
-std::int32_t IdealMemory::arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) {
-  for (std::int32_t i = 0; i < n; ++i) cycles[i] = arrival(burst, beat + i, kNever);
-  return n;
+std::int32_t IdealMemory::together(const Burst&, std::int32_t, std::int32_t n) const {
+  return bytes_den_ == 0 && jitter_ == 0 ? n : 1;
 }
 
 Cycle IdealMemory::arrival(const Burst& burst, std::int32_t beat, Cycle) {
@@ -276,18 +272,11 @@ void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
       from_dram_.up(complete) + latency_;
 }
 
-std::int32_t DramMemory::arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) {
+std::int32_t DramMemory::together(const Burst& burst, std::int32_t beat, std::int32_t n) const {
   const int beat_shift = log2_of(burst.beat_bytes), shift = burst_shift_ - beat_shift;
-  if (shift < 0) return 0;  // a beat of several requests: one at a time
-  const auto at = static_cast<std::int64_t>(burst.address >> beat_shift) + beat;
-  std::int64_t number = burst.first + (at >> shift) - static_cast<std::int64_t>(burst.address >> burst_shift_);
-  std::int32_t known = 0;
-  for (auto end = static_cast<std::int32_t>((((at >> shift) + 1) << shift) - at); known < n; end += 1 << shift) {
-    const Cycle done = done_[0][static_cast<std::size_t>(number++ & mask_)];
-    if (done < 0) break;
-    for (const std::int32_t to = std::min(n, end); known < to; ++known) cycles[known] = done;
-  }
-  return known;
+  if (shift <= 0) return 1;  // a beat of one request or several
+  const std::uint64_t at = (burst.address >> beat_shift) + static_cast<std::uint64_t>(beat);
+  return static_cast<std::int32_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(n), (((at >> shift) + 1) << shift) - at));
 }
 
 Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {

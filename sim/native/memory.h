@@ -12,8 +12,8 @@
 //                     A request made in cycle c never moves a beat of a cycle <= c, so within a cycle the
 //                     order of the calls does not matter.
 //   take_beat()       that beat is consumed (RREADY is always high: in its cycle). One beat a cycle at most.
-//   take_beats(h, n)  the next n beats, or fewer: those of cycles <= h. The caller promises that its next request
-//                     is not before h or the last of n, whichever comes first.
+//   take_beats(h, n)  the next n beats, or fewer: those of cycles <= h, as spans of one beat a cycle. The caller
+//                     promises that its next request is not before h or the last of n, whichever comes first.
 //   next_response(h), take_response(): the same for the B channel, one response per write burst.
 //   next_event(h)     the earlier of the next beat and the next response, for clients that wait for both.
 //   next_ready(c)     first cycle >= c, and not promised to be past, in which a burst is accepted (ARREADY);
@@ -69,7 +69,11 @@ class Memory {
 
   Cycle next_beat(Cycle horizon) { return next(reads_, horizon); }
   void take_beat();
-  std::int64_t take_beats(Cycle horizon, std::int64_t most, Cycle* cycles);
+  struct Span {  // beats in consecutive cycles
+    Cycle first;
+    std::int64_t beats;
+  };
+  std::size_t take_beats(Cycle horizon, std::int64_t most, Span* spans);  // how many spans; `most` have room
   Cycle next_response(Cycle horizon) { return next(writes_, horizon); }
   void take_response();
   struct Event {
@@ -113,8 +117,8 @@ class Memory {
   // When is this beat's data (for a write: the response) there? kNever if not known without simulating a
   // request of cycle `horizon` or later.
   virtual Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) = 0;
-  // The arrivals of a read's next n beats, as far as they are known already; how many are.
-  virtual std::int32_t arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) = 0;
+  // How many beats from `beat` on, 1 to n, are known to come when that one does (before they queue for the bus).
+  virtual std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const = 0;
   // First cycle h > cycle such that arrival(..., h) may know more than arrival(..., cycle).
   virtual Cycle next_change(Cycle cycle) const = 0;
   virtual Cycle drain() { return 0; }  // first cycle in which nothing waits to be written
@@ -153,7 +157,7 @@ class IdealMemory : public Memory {
   bool holds(std::uint64_t) const override { return true; }
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
-  std::int32_t arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) override;
+  std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const override;
   Cycle next_change(Cycle) const override { return kNever; }  // all is known at once
 
  private:
@@ -191,7 +195,7 @@ class DramMemory : public Memory, private Sink {
   bool holds(std::uint64_t end) const override;
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
-  std::int32_t arrivals(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle* cycles) override;
+  std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const override;
   Cycle next_change(Cycle cycle) const override;
   Cycle drain() override;
 
