@@ -144,68 +144,54 @@ bool Channel::step(Cycle limit) {
 
 // Reads of open rows that came together while nothing else waits, served at once: the same four things as in `step`,
 // of which each read is left with three. It enters, moves to its bank's queue in that cycle, and gets its command as
-// soon as that is legal, by turns. True if all is over before `limit`, the next refresh and the next arrival.
+// soon as that is legal. True if they take turns in order and all is over before `limit`, the next refresh and the
+// next arrival; else nothing was done.
 bool Channel::serve_hits(Cycle limit) {
   if (waiting_ != static_cast<std::int64_t>(port_count_) || refresh_pending_ != 0) return false;
-  struct Hit {
-    Cycle entered, time;
-    const Arrival* arrival;
-    Bank* bank;
-  };
-  Hit hits[kMostHits];
   const Cycle begin = std::max(next_, port_[port_head_].time);
-  std::int32_t count = 0;
+  Cycle ready[kMostHits];  // of a read's bank and group
+  const Arrival* arrivals[kMostHits];
+  std::int32_t groups[kMostHits], count = 0;
+  Cycle end = std::min(limit, refresh_due_);
   std::size_t place = port_head_;
-  Cycle after = kNever;  // what comes behind arrives then
   for (std::size_t left = port_count_; left != 0; --left) {
     const Arrival& a = port_[place];
     if (a.time > begin) {
-      after = a.time;
+      end = std::min(end, a.time);
       break;
     }
-    Bank& b = banks_[a.place.queue];
-    // Rising bursts are different ones, so that no read joins another.
-    const bool rising = count == 0 || hits[count - 1].arrival->burst < a.burst;
-    if (count == kMostHits || a.write || b.row != a.place.row || !rising) return false;
-    hits[count] = Hit{begin + count, 0, &a, &b};
-    ++count;
+    const Bank& b = banks_[a.place.queue];
+    if (count == kMostHits || a.write || b.row != a.place.row || (ranks_.size() != 1 && b.rank != banks_[port_[port_head_].place.queue].rank)) return false;
+    if (count != 0 && a.burst <= arrivals[count - 1]->burst) return false;  // it might join another read
+    arrivals[count] = &a;
+    groups[count] = b.group;
+    ready[count++] = std::max(b.read, groups_[b.group].read);
     if (++place == port_.size()) place = 0;
   }
 
-  const std::int32_t rank = hits[0].bank->rank;
-  for (std::int32_t i = 0; i < count; ++i) {
-    Hit& h = hits[i];
-    if (h.bank->rank != rank) return false;
-    h.time = std::max({h.entered + 1, h.bank->read, groups_[h.bank->group].read});
-  }
-  Cycle next = std::max(ranks_[rank].read, column_bus_);
+  Cycle next = std::max(ranks_[banks_[arrivals[0]->place.queue].rank].read, column_bus_);
+  const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
   std::int32_t turn = turn_;
   for (std::int32_t i = 0; i < count; ++i) {
-    std::int32_t first = i;
-    Cycle time = std::max(hits[i].time, next);
+    const Cycle entered = begin + i;
+    const Cycle time = std::max({entered + 1, ready[i], next});
+    if (time >= end) return false;
+    const std::int32_t queue = arrivals[i]->place.queue;
     for (std::int32_t j = i + 1; j < count; ++j) {
-      const Cycle other = std::max(hits[j].time, next);
-      if (other > time || (other == time && !before(hits[j].arrival->place.queue, hits[first].arrival->place.queue, turn))) continue;
-      first = j;
-      time = other;
+      // One that entered later may be ready earlier, or as early and have its turn first.
+      const Cycle other = std::max({begin + j + 1, ready[j], next});
+      if (other < time || (other == time && before(arrivals[j]->place.queue, queue, turn))) return false;
+      if (groups[j] == groups[i]) ready[j] = std::max(ready[j], time + config_.t_ccd_l);
     }
-    const Hit hit = hits[first];
-    std::copy_backward(hits + i, hits + first, hits + first + 1);  // those that wait stay in order
-    hits[i] = hit;
-    hits[i].time = time;
-    for (std::int32_t j = i + 1; j < count; ++j) {
-      if (hits[j].bank->group == hit.bank->group) hits[j].time = std::max(hits[j].time, time + config_.t_ccd_l);
-    }
-    next = time + std::max(config_.t_ccd_s, config_.column_slots);
-    turn = hit.arrival->place.queue;
+    ready[i] = time;
+    next = time + step;
+    turn = queue;
   }
-  const Cycle last = hits[count - 1].time;
-  if (last >= std::min({limit, refresh_due_, after})) return false;
 
   for (std::int32_t i = 0; i < count; ++i) {
-    const Hit& h = hits[i];
-    access(*h.bank, h.arrival->place.queue, false, h.arrival->place.column, h.time);
-    answer(h.arrival->id, h.entered, h.time);
+    const Place& at = arrivals[i]->place;
+    access(banks_[at.queue], at.queue, false, at.column, ready[i]);
+    answer(arrivals[i]->id, begin + i, ready[i]);
   }
   stats_.reads += count;
   waiting_ -= count;
@@ -213,8 +199,8 @@ bool Channel::serve_hits(Cycle limit) {
   port_count_ -= static_cast<std::size_t>(count);
   turn_ = turn;
   choice_ = Choice{kNever, 0};
-  now_ = last + 1;
-  next_ = next_event(last);
+  now_ = ready[count - 1] + 1;
+  next_ = next_event(ready[count - 1]);
   return true;
 }
 
@@ -800,6 +786,13 @@ Place Dram::place(std::uint64_t burst) const {
   const auto column =
       static_cast<std::int32_t>(field(c.pos_column, c.columns / c.burst_length) * c.burst_length);
   return Place{field(c.pos_channel, c.channels), queue, field(c.pos_row, c.rows), column};
+}
+
+void Dram::submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number) {
+  for (std::uint64_t b = first; b <= last; ++b, ++number) {
+    const Place at = place(b);
+    channel(at.channel).submit(time, b, at, write, static_cast<std::uint64_t>(number) * 2 + (write ? 1 : 0));
+  }
 }
 
 DramStats Dram::stats() const {

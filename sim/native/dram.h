@@ -285,6 +285,9 @@ class Dram {
   static std::string check(const DramConfig& config);  // empty if it is sound, else what is not
 
   Place place(std::uint64_t burst) const;
+  // Hands bursts first .. last to their channels' ports, which must have room. A request's id: 2 * its number, from
+  // `number` on, and 1 more for a write.
+  void submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number);
   Channel& channel(int i) { return channels_[static_cast<std::size_t>(i)]; }
   const Channel& channel(int i) const { return channels_[static_cast<std::size_t>(i)]; }
   int channels() const { return static_cast<int>(channels_.size()); }

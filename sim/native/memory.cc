@@ -123,7 +123,7 @@ std::size_t Memory::take_beats(Cycle horizon, std::int64_t most, Span* spans) {
     const Cycle first = next(side, horizon);
     if (first > horizon || first == kNever) break;
     const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(burst.beats - burst.taken, most));
-    auto beats = room == 1 ? 1 : together(burst, burst.taken, room);
+    auto beats = room == 1 ? 1 : in_a_row(burst, burst.taken, room, first);
     if (beats > horizon - first) beats = static_cast<std::int32_t>(horizon - first + 1);
     if (count != 0 && side.last + 1 == first) {
       spans[count - 1].beats += beats;
@@ -196,7 +196,7 @@ void IdealMemory::start(Cycle cycle, Burst& burst) {
   bus_free_ = burst.first + std::int64_t{burst.beats} * burst.beat_bytes * bytes_den_;
 }
 
-std::int32_t IdealMemory::together(const Burst&, std::int32_t, std::int32_t n) const {
+std::int32_t IdealMemory::in_a_row(const Burst&, std::int32_t, std::int32_t n, Cycle) const {
   return bytes_den_ == 0 && jitter_ == 0 ? n : 1;
 }
 
@@ -257,26 +257,25 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
   burst.first = sent_[side];
   const std::uint64_t bytes = static_cast<std::uint64_t>(burst.beats) * static_cast<std::uint64_t>(burst.beat_bytes);
   const std::uint64_t begin = burst.address >> burst_shift_, end = (burst.address + bytes - 1) >> burst_shift_;
-  const Cycle time = to_dram_.up(cycle);
-  for (std::uint64_t b = begin; b <= end; ++b) {
-    const Place place = dram_.place(b);
-    const std::int64_t number = sent_[side]++;
-    done_[side][static_cast<std::size_t>(number & mask_)] = -1;
-    dram_.channel(place.channel).submit(time, b, place, burst.write,
-                                        static_cast<std::uint64_t>(number) * 2 + (burst.write ? 1 : 0));
-  }
+  for (std::uint64_t b = begin; b <= end; ++b) done_[side][static_cast<std::size_t>(sent_[side]++ & mask_)] = -1;
+  dram_.submit(to_dram_.up(cycle), begin, end, burst.write, burst.first);
 }
 
 void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
-  done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] =
-      from_dram_.up(complete) + latency_;
+  done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] = from_dram_.up(complete) + latency_;
 }
 
-std::int32_t DramMemory::together(const Burst& burst, std::int32_t beat, std::int32_t n) const {
+std::int32_t DramMemory::in_a_row(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle first) const {
   const int beat_shift = log2_of(burst.beat_bytes), shift = burst_shift_ - beat_shift;
   if (shift <= 0) return 1;  // a beat of one request or several
-  const std::uint64_t at = (burst.address >> beat_shift) + static_cast<std::uint64_t>(beat);
-  return static_cast<std::int32_t>(std::min<std::uint64_t>(static_cast<std::uint64_t>(n), (((at >> shift) + 1) << shift) - at));
+  const auto at = static_cast<std::int64_t>(burst.address >> beat_shift) + beat;
+  std::int64_t number = burst.first + (at >> shift) - static_cast<std::int64_t>(burst.address >> burst_shift_);
+  auto beats = static_cast<std::int32_t>((((at >> shift) + 1) << shift) - at);
+  for (; beats < n; beats += 1 << shift) {  // the next request's, if they wait for the bus by then
+    const Cycle done = done_[0][static_cast<std::size_t>(++number & mask_)];
+    if (done < 0 || done > first + beats) break;
+  }
+  return std::min(beats, n);
 }
 
 Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) {

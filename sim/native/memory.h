@@ -117,8 +117,8 @@ class Memory {
   // When is this beat's data (for a write: the response) there? kNever if not known without simulating a
   // request of cycle `horizon` or later.
   virtual Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) = 0;
-  // How many beats from `beat` on, 1 to n, are known to come when that one does (before they queue for the bus).
-  virtual std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const = 0;
+  // How many beats, 1 to n, are known to come one a cycle when `beat` does in cycle `first`.
+  virtual std::int32_t in_a_row(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle first) const = 0;
   // First cycle h > cycle such that arrival(..., h) may know more than arrival(..., cycle).
   virtual Cycle next_change(Cycle cycle) const = 0;
   virtual Cycle drain() { return 0; }  // first cycle in which nothing waits to be written
@@ -157,7 +157,7 @@ class IdealMemory : public Memory {
   bool holds(std::uint64_t) const override { return true; }
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
-  std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const override;
+  std::int32_t in_a_row(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle first) const override;
   Cycle next_change(Cycle) const override { return kNever; }  // all is known at once
 
  private:
@@ -195,7 +195,7 @@ class DramMemory : public Memory, private Sink {
   bool holds(std::uint64_t end) const override;
   void start(Cycle cycle, Burst& burst) override;
   Cycle arrival(const Burst& burst, std::int32_t beat, Cycle horizon) override;
-  std::int32_t together(const Burst& burst, std::int32_t beat, std::int32_t n) const override;
+  std::int32_t in_a_row(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle first) const override;
   Cycle next_change(Cycle cycle) const override;
   Cycle drain() override;
 
