@@ -108,6 +108,7 @@ class Words {
         count_(count),
         narrow_(std::min(p.axi_bytes, p.beat_bytes)),
         ratio_(std::max(p.axi_bytes, p.beat_bytes) / narrow_),
+        page_words_(kPageBytes / p.axi_bytes),
         ends_(p.outstanding),
         pops_(p.prefetch) {}
 
@@ -225,7 +226,7 @@ class Words {
     return span.first++;
   }
 
-  // Either beats are taken in, as far as that cannot depend on the next burst, or that burst is asked for.
+  // Takes in beats as far as that cannot depend on the next burst, and asks for that one if it is known when.
   void advance() {
     i64 most = 1;
     const i64 want = ask(&most);
@@ -234,9 +235,10 @@ class Words {
     // Called when no arrival is left, so all spans are free.
     next_span_ = 0;
     spans_end_ = memory_.take_beats(known ? want : kNever, std::min<i64>(most, kBatch), spans_.data());
+    i64 taken = 0;
     for (std::size_t i = 0; i < spans_end_; ++i) {
       Memory::Span span = spans_[i];
-      arrived_ += span.beats;
+      taken += span.beats;
       while (span.beats > 0) {
         i64& beats = open_.front();
         const i64 now = std::min(span.beats, beats);
@@ -249,11 +251,12 @@ class Words {
         }
       }
     }
-    if (spans_end_ != 0) return;
+    arrived_ += taken;
     if (!known) {  // nothing under way and nothing to ask for: the segments claim more than the tensor has
-      refused_ = true;
+      refused_ = taken == 0;
       return;
     }
+    if (taken == kBatch) return;  // there may be more before the burst is asked for
     answer_ = memory_.request(want, static_cast<std::uint64_t>(burst_at_ * p_.axi_bytes),
                               static_cast<std::int32_t>(burst_), static_cast<std::int32_t>(p_.axi_bytes), false);
     if (answer_ != Accept::accepted) {
@@ -313,8 +316,7 @@ class Words {
     } else {
       from = load_ + 2;
     }
-    const i64 page_words = kPageBytes / p_.axi_bytes;
-    burst_ = std::min({left_, p_.burst_beats, page_words - at_ % page_words});
+    burst_ = std::min({left_, p_.burst_beats, page_words_ - (at_ & (page_words_ - 1))});
     burst_at_ = at_;
     at_ += burst_;
     left_ -= burst_;
@@ -325,7 +327,7 @@ class Words {
   const DecoderParams& p_;
   Memory& memory_;
   const DecoderTensor* tensors_;
-  const i64 count_, narrow_, ratio_;
+  const i64 count_, narrow_, ratio_, page_words_;
 
   std::vector<i64> accepted_, parsed_;          // by descriptor
   i64 at_ = 0, left_ = 0;                       // registers at, left
@@ -651,6 +653,10 @@ class Decoder {
   bool was_atalanta_ = true;
   std::vector<std::deque<i64>> pops_;  // per lane: when the places of its last beats became free
   std::vector<i64> pulled_;            // by beat of the segment: when it was pulled from the aligner
+  struct Kept {                        // but for those that were pulled at their pace
+    i64 from, to, base;
+  };
+  std::vector<Kept> kept_;
   std::vector<Interval> waits_, active_;
   i64 slots_ = 0, blocked_ = 0, values_ = 0;
 };
@@ -702,6 +708,7 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
   const DecoderBeat* const beats = segment.beat;
   if (static_cast<i64>(pulled_.size()) < segment.beats) pulled_.resize(static_cast<std::size_t>(segment.beats));
   i64* const pulled = pulled_.data();
+  kept_.clear();
   std::array<i64, kLanes> places{};
   i64 settled = 0;  // lanes whose places all were this segment's
   const DecoderRun* run = segment.run;
@@ -725,7 +732,7 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
         if (run != runs_end && b >= run->from + 2 && aligner_.at_pace(segment.pace + b, slots.base())) {
           const i64 n = aligner_.keep_pace(segment.pace + b, slots.base(), run->to - b);
           if (n > 0) {
-            for (i64 i = b; i < b + n; ++i) pulled[i] = slots.base() + segment.pace[i];
+            kept_.push_back({b, b + n, slots.base()});
             asking = asking_at(segment, b + n - 1, slots.base());
             b += n - 1;
             continue;
@@ -763,7 +770,9 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
     const DecoderBeat& beat = beats[b];
     const i64 left = behind[beat.lane]++;
     if (left >= p_.lane_fifo) continue;
-    const i64 there = pulled[b] + 2;
+    while (!kept_.empty() && kept_.back().from > b) kept_.pop_back();
+    const bool kept = !kept_.empty() && b < kept_.back().to;
+    const i64 there = (kept ? kept_.back().base + segment.pace[b] : pulled[b]) + 2;
     i64 pop;
     if (beat.free < 0) {
       pop = std::max(there, start_ + 1) + (beat.nbytes > kWordBytes ? 1 : 0);

@@ -149,9 +149,14 @@ bool Channel::step(Cycle limit) {
 bool Channel::serve_hits(Cycle limit) {
   if (waiting_ != static_cast<std::int64_t>(port_count_) || refresh_pending_ != 0) return false;
   const Cycle begin = std::max(next_, port_[port_head_].time);
-  Cycle ready[kMostHits];  // of a read's bank and group
-  const Arrival* arrivals[kMostHits];
-  std::int32_t groups[kMostHits], count = 0;
+  const std::int32_t head = port_[port_head_].place.queue, rank = banks_[head].rank;
+  const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
+  Cycle next = std::max(ranks_[rank].read, column_bus_);
+  Hit hits[kMostHits];
+  // Banks of different groups, all ready before the bus is, and whose turns come in this order?
+  bool in_turn = next <= begin + 1;
+  std::uint32_t groups = 0;
+  std::int32_t count = 0, turn = -1;
   Cycle end = std::min(limit, refresh_due_);
   std::size_t place = port_head_;
   for (std::size_t left = port_count_; left != 0; --left) {
@@ -161,46 +166,55 @@ bool Channel::serve_hits(Cycle limit) {
       break;
     }
     const Bank& b = banks_[a.place.queue];
-    if (count == kMostHits || a.write || b.row != a.place.row || (ranks_.size() != 1 && b.rank != banks_[port_[port_head_].place.queue].rank)) return false;
-    if (count != 0 && a.burst <= arrivals[count - 1]->burst) return false;  // it might join another read
-    arrivals[count] = &a;
-    groups[count] = b.group;
-    ready[count++] = std::max(b.read, groups_[b.group].read);
+    if (count == kMostHits || a.write || b.row != a.place.row || b.rank != rank) return false;
+    if (count != 0 && a.burst <= hits[count - 1].arrival->burst) return false;  // it might join another read
+    const Cycle time = std::max(begin + count + 1, next), ready = std::max(b.read, groups_[b.group].read);
+    const std::int32_t distance = (a.place.queue - head) & (queues_ - 1);
+    in_turn = in_turn && ready <= time && distance > turn && (groups >> (b.group & 15) & 1) == 0;
+    turn = distance;
+    groups |= 1u << (b.group & 15);
+    hits[count++] = Hit{&a, b.group, ready, time};
+    next = time + step;
     if (++place == port_.size()) place = 0;
   }
-
-  Cycle next = std::max(ranks_[banks_[arrivals[0]->place.queue].rank].read, column_bus_);
-  const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
-  std::int32_t turn = turn_;
-  for (std::int32_t i = 0; i < count; ++i) {
-    const Cycle entered = begin + i;
-    const Cycle time = std::max({entered + 1, ready[i], next});
-    if (time >= end) return false;
-    const std::int32_t queue = arrivals[i]->place.queue;
-    for (std::int32_t j = i + 1; j < count; ++j) {
-      // One that entered later may be ready earlier, or as early and have its turn first.
-      const Cycle other = std::max({begin + j + 1, ready[j], next});
-      if (other < time || (other == time && before(arrivals[j]->place.queue, queue, turn))) return false;
-      if (groups[j] == groups[i]) ready[j] = std::max(ready[j], time + config_.t_ccd_l);
-    }
-    ready[i] = time;
-    next = time + step;
-    turn = queue;
-  }
+  if (!in_turn && !time_hits(hits, count, begin)) return false;
+  const Cycle last = hits[count - 1].time;
+  if (last >= end) return false;
 
   for (std::int32_t i = 0; i < count; ++i) {
-    const Place& at = arrivals[i]->place;
-    access(banks_[at.queue], at.queue, false, at.column, ready[i]);
-    answer(arrivals[i]->id, begin + i, ready[i]);
+    const Place& at = hits[i].arrival->place;
+    use_bank(at.queue, false, at.column, hits[i].time);
+    answer(hits[i].arrival->id, begin + i, hits[i].time);
   }
+  turn_ = hits[count - 1].arrival->place.queue;
+  use_buses(rank, false, last);
   stats_.reads += count;
   waiting_ -= count;
   port_head_ = place;
   port_count_ -= static_cast<std::size_t>(count);
-  turn_ = turn;
   choice_ = Choice{kNever, 0};
-  now_ = ready[count - 1] + 1;
-  next_ = next_event(ready[count - 1]);
+  now_ = last + 1;
+  next_ = next_event(last);
+  return true;
+}
+
+// When each of these reads, which enter one a cycle from `begin` on, gets its command; false if not in this order.
+bool Channel::time_hits(Hit* hits, std::int32_t count, Cycle begin) const {
+  const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
+  Cycle next = std::max(ranks_[banks_[hits[0].arrival->place.queue].rank].read, column_bus_);
+  std::int32_t turn = turn_;
+  for (std::int32_t i = 0; i < count; ++i) {
+    const std::int32_t queue = hits[i].arrival->place.queue;
+    const Cycle time = hits[i].time = std::max({begin + i + 1, hits[i].ready, next});
+    for (std::int32_t j = i + 1; j < count; ++j) {
+      // One that entered later may be ready earlier, or as early and have its turn first.
+      const Cycle other = std::max({begin + j + 1, hits[j].ready, next});
+      if (other < time || (other == time && before(hits[j].arrival->place.queue, queue, turn))) return false;
+      if (hits[j].group == hits[i].group) hits[j].ready = std::max(hits[j].ready, time + config_.t_ccd_l);
+    }
+    next = time + step;
+    turn = queue;
+  }
   return true;
 }
 
@@ -239,6 +253,7 @@ Cycle Channel::next_event(Cycle t) const {
 bool Channel::submit(Cycle time, std::uint64_t burst, Place place, bool write, std::uint64_t id) {
   if (port_full() || time < now_ || time < last_submit_) return false;
   last_submit_ = time;
+  if (port_count_ == 0) port_head_ = 0;  // keeps to the cache's first lines
   std::size_t tail = port_head_ + port_count_;
   if (tail >= port_.size()) tail -= port_.size();
   port_[tail] = Arrival{time, burst, id, place, write};
@@ -414,19 +429,12 @@ void Channel::precharge(std::int32_t queue, Cycle t, bool conflict) {
   ++stats_.precharges;
 }
 
-// What a column command does to everything but the queues.
-void Channel::access(Bank& b, std::int32_t queue, bool write, std::int32_t column, Cycle t) {
+// What a column command does to its rank, to the others and to the buses.
+void Channel::use_buses(std::int32_t rank, bool write, Cycle t) {
   const DramConfig& c = config_;
-  Group& g = groups_[b.group];
-  if (write) {
-    g.write = t + c.t_ccd_l;
-    g.read = std::max(g.read, t + write_to_read_l_);
-  } else {
-    g.read = t + c.t_ccd_l;
-  }
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(ranks_.size()); ++i) {
     Rank& r = ranks_[i];
-    const bool same = i == b.rank;
+    const bool same = i == rank;
     if (write) {
       r.write = std::max(r.write, t + (same ? c.t_ccd_s : rank_write_write_));
       r.read = std::max(r.read, t + (same ? write_to_read_s_ : rank_write_read_));
@@ -435,33 +443,46 @@ void Channel::access(Bank& b, std::int32_t queue, bool write, std::int32_t colum
       r.write = std::max(r.write, t + (same ? c.t_rtw : rank_read_write_));
     }
   }
-  b.pre = std::max(b.pre, t + (write ? write_to_pre_ : read_to_pre_));
   column_bus_ = t + c.column_slots;
   if (c.dual_bus == 0) row_bus_ = column_bus_;
+}
 
+// What it does to its bank and bank group.
+void Channel::use_bank(std::int32_t queue, bool write, std::int32_t column, Cycle t) {
+  const DramConfig& c = config_;
+  Bank& b = banks_[queue];
+  Group& g = groups_[b.group];
+  if (write) {
+    g.write = t + c.t_ccd_l;
+    g.read = std::max(g.read, t + write_to_read_l_);
+    ++stats_.write_commands;
+  } else {
+    g.read = t + c.t_ccd_l;
+    ++stats_.read_commands;
+  }
+  b.pre = std::max(b.pre, t + (write ? write_to_pre_ : read_to_pre_));
+  stats_.data_cycles += c.burst_cycles;
   if (b.hits++ != 0) {
     ++stats_.row_hits;
     if (!write) ++stats_.read_row_hits;
   } else {
     ++(b.conflict ? stats_.row_conflicts : stats_.row_misses);
   }
-  ++(write ? stats_.write_commands : stats_.read_commands);
-  stats_.data_cycles += c.burst_cycles;
-  if (c.close_page != 0) {
-    record(write ? Command::write_precharge : Command::read_precharge, queue, b.row, column, t);
-    // The device precharges by itself as soon as a precharge command would be legal.
-    Rank& r = ranks_[b.rank];
-    account(r, t);
-    --r.open;
-    r.busy_until = std::max(r.busy_until, b.pre);
-    b.row = -1;
-    b.conflict = false;
-    b.act = std::max(b.act, b.pre + c.t_rp);
-    b.refresh = std::max(b.refresh, b.pre + c.t_rp);
-    ++stats_.precharges;
-  } else {
+  if (c.close_page == 0) {
     record(write ? Command::write : Command::read, queue, b.row, column, t);
+    return;
   }
+  record(write ? Command::write_precharge : Command::read_precharge, queue, b.row, column, t);
+  // The device precharges by itself as soon as a precharge command would be legal.
+  Rank& r = ranks_[b.rank];
+  account(r, t);
+  --r.open;
+  r.busy_until = std::max(r.busy_until, b.pre);
+  b.row = -1;
+  b.conflict = false;
+  b.act = std::max(b.act, b.pre + c.t_rp);
+  b.refresh = std::max(b.refresh, b.pre + c.t_rp);
+  ++stats_.precharges;
 }
 
 // A read that entered the queue then has its command in cycle t.
@@ -477,7 +498,8 @@ void Channel::column(std::int32_t queue, std::int32_t position, Cycle t) {
   Bank& b = banks_[queue];
   const std::int32_t index = queue_of(queue)[position];
   const Request request = requests_[index];
-  access(b, queue, request.write, request.column, t);
+  use_buses(b.rank, request.write, t);
+  use_bank(queue, request.write, request.column, t);
 
   std::int32_t* items = queue_of(queue);
   std::copy(items + position + 1, items + b.count, items + position);
@@ -789,9 +811,15 @@ Place Dram::place(std::uint64_t burst) const {
 }
 
 void Dram::submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number) {
-  for (std::uint64_t b = first; b <= last; ++b, ++number) {
-    const Place at = place(b);
+  Place at = place(first);
+  for (std::uint64_t b = first;; ++number) {
     channel(at.channel).submit(time, b, at, write, static_cast<std::uint64_t>(number) * 2 + (write ? 1 : 0));
+    if (b++ == last) return;
+    if ((b & lowest_) == 0) {
+      at = place(b);
+    } else {  // only the lowest field has changed
+      at = Place{at.channel + step_.channel, at.queue + step_.queue, at.row + step_.row, at.column + step_.column};
+    }
   }
 }
 

@@ -205,7 +205,13 @@ class Channel {
     std::int32_t queue;
   };
 
+  struct Hit {
+    const Arrival* arrival;
+    std::int32_t group;
+    Cycle ready, time;  // of its bank and group; of its command
+  };
   bool serve_hits(Cycle limit);
+  bool time_hits(Hit* hits, std::int32_t count, Cycle begin) const;
   bool accepts(const Arrival& a) const;
   void enter(Cycle t);
   bool issue(Cycle t);
@@ -218,7 +224,8 @@ class Channel {
   void activate(std::int32_t queue, std::int32_t row, Cycle t);
   void precharge(std::int32_t queue, Cycle t, bool conflict);
   void column(std::int32_t queue, std::int32_t position, Cycle t);
-  void access(Bank& b, std::int32_t queue, bool write, std::int32_t column, Cycle t);
+  void use_buses(std::int32_t rank, bool write, Cycle t);
+  void use_bank(std::int32_t queue, bool write, std::int32_t column, Cycle t);
   void answer(std::uint64_t id, Cycle entered, Cycle t);
   void refresh_all(std::int32_t rank, Cycle t);
   void refresh_one(std::int32_t queue, Cycle t);
@@ -288,6 +295,9 @@ class Dram {
   // Hands bursts first .. last to their channels' ports, which must have room. A request's id: 2 * its number, from
   // `number` on, and 1 more for a write.
   void submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number);
+  Channel& channel_of(std::uint64_t burst) {
+    return channel(static_cast<int>((burst >> config_.pos_channel) & static_cast<std::uint64_t>(config_.channels - 1)));
+  }
   Channel& channel(int i) { return channels_[static_cast<std::size_t>(i)]; }
   const Channel& channel(int i) const { return channels_[static_cast<std::size_t>(i)]; }
   int channels() const { return static_cast<int>(channels_.size()); }
@@ -301,6 +311,8 @@ class Dram {
   const DramConfig config_;
   std::int64_t burst_bytes_;
   std::uint64_t bursts_;
+  std::uint64_t lowest_ = 0;  // mask of the address field that changes from one burst to the next
+  Place step_;                // by which it does
   std::vector<Channel> channels_;
 };
 

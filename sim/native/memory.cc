@@ -124,7 +124,8 @@ std::size_t Memory::take_beats(Cycle horizon, std::int64_t most, Span* spans) {
     if (first > horizon || first == kNever) break;
     const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(burst.beats - burst.taken, most));
     auto beats = room == 1 ? 1 : in_a_row(burst, burst.taken, room, first);
-    if (beats > horizon - first) beats = static_cast<std::int32_t>(horizon - first + 1);
+    const bool over = beats > horizon - first;
+    if (over) beats = static_cast<std::int32_t>(horizon - first + 1);
     if (count != 0 && side.last + 1 == first) {
       spans[count - 1].beats += beats;
     } else {
@@ -141,6 +142,7 @@ std::size_t Memory::take_beats(Cycle horizon, std::int64_t most, Span* spans) {
       --side.count;
     }
     promise(side.last);
+    if (over) break;
   }
   return count;
 }
@@ -289,7 +291,7 @@ Cycle DramMemory::arrival(const Burst& burst, std::int32_t beat, Cycle horizon) 
     const std::int64_t number = burst.first + static_cast<std::int64_t>(b - begin);
     const Cycle& done = done_[burst.write ? 1 : 0][static_cast<std::size_t>(number & mask_)];
     if (done < 0) {
-      Channel& channel = dram_.channel(dram_.place(b).channel);
+      Channel& channel = dram_.channel_of(b);
       while (done < 0 && channel.step(limit)) {
       }
       if (done < 0) return kNever;
