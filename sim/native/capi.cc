@@ -64,14 +64,14 @@ std::string run_trace(const DramConfig& config, std::int64_t n, const std::uint6
     if (burst >= dram.bursts()) return "request " + std::to_string(i) + " lies beyond the capacity";
     if (arrivals[i] < last) return "request " + std::to_string(i) + " arrives before its predecessor";
     last = arrivals[i];
-    const Place place = dram.place(burst);
-    Channel& channel = dram.channel(place.channel);
+    Channel& channel = dram.channel_of(burst);
+    std::vector<bool>::reference beyond = over[static_cast<std::size_t>(channel.index())];
     while (channel.port_full() && channel.step(until)) {
     }
-    if (channel.port_full()) over[static_cast<std::size_t>(place.channel)] = true;
-    if (over[static_cast<std::size_t>(place.channel)]) continue;
+    if (channel.port_full()) beyond = true;
+    if (beyond) continue;
     // It waits in front of a full port, not in the past: it arrives when there is a place.
-    channel.submit(std::max(last, channel.now()), burst, place, writes[i] != 0, static_cast<std::uint64_t>(i));
+    channel.submit(std::max(last, channel.now()), burst, 1, writes[i] != 0, static_cast<std::uint64_t>(i));
   }
   for (int i = 0; i < dram.channels(); ++i) {
     if (until == kNever) {

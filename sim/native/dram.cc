@@ -61,6 +61,7 @@ void BurstTable::erase(std::uint64_t burst) {
 
 Channel::Channel(const DramConfig& config, int index, Sink& sink)
     : config_(config),
+      map_(config),
       index_(index),
       sink_(sink),
       per_rank_(static_cast<std::int32_t>(config.bank_groups * config.banks)),
@@ -147,9 +148,10 @@ bool Channel::step(Cycle limit) {
 // soon as that is legal. True if they take turns in order and all is over before `limit`, the next refresh and the
 // next arrival; else nothing was done.
 bool Channel::serve_hits(Cycle limit) {
-  if (waiting_ != static_cast<std::int64_t>(port_count_) || refresh_pending_ != 0) return false;
+  if (waiting_ != in_port_ || refresh_pending_ != 0) return false;
   const Cycle begin = std::max(next_, port_[port_head_].time);
-  const std::int32_t head = port_[port_head_].place.queue, rank = banks_[head].rank;
+  Place at = map_.place(port_[port_head_].burst);
+  const std::int32_t head = at.queue, rank = banks_[head].rank;
   const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
   Cycle next = std::max(ranks_[rank].read, column_bus_);
   Hit hits[kMostHits];
@@ -158,40 +160,47 @@ bool Channel::serve_hits(Cycle limit) {
   std::uint32_t groups = 0;
   std::int32_t count = 0, turn = -1;
   Cycle end = std::min(limit, refresh_due_);
-  std::size_t place = port_head_;
-  for (std::size_t left = port_count_; left != 0; --left) {
-    const Arrival& a = port_[place];
+  std::uint64_t behind = 0;  // the burst behind the last one looked at
+  std::size_t arrival = port_head_, left = port_count_;
+  for (; left != 0; --left) {
+    const Arrival& a = port_[arrival];
     if (a.time > begin) {
       end = std::min(end, a.time);
       break;
     }
-    const Bank& b = banks_[a.place.queue];
-    if (count == kMostHits || a.write || b.row != a.place.row || b.rank != rank) return false;
-    if (count != 0 && a.burst <= hits[count - 1].arrival->burst) return false;  // it might join another read
-    const Cycle time = std::max(begin + count + 1, next), ready = std::max(b.read, groups_[b.group].read);
-    const std::int32_t distance = (a.place.queue - head) & (queues_ - 1);
-    in_turn = in_turn && ready <= time && distance > turn && (groups >> (b.group & 15) & 1) == 0;
-    turn = distance;
-    groups |= 1u << (b.group & 15);
-    hits[count++] = Hit{&a, b.group, ready, time};
-    next = time + step;
-    if (++place == port_.size()) place = 0;
+    if (a.write || a.burst < behind || count + a.count > kMostHits) return false;  // it might join another read
+    if (count != 0) at = map_.place(a.burst);
+    behind = a.burst + static_cast<std::uint64_t>(a.count);
+    for (std::uint64_t burst = a.burst, id = a.id;; id += 2) {
+      const Bank& b = banks_[at.queue];
+      if (b.row != at.row || b.rank != rank) return false;
+      const Cycle time = std::max(begin + count + 1, next), ready = std::max(b.read, groups_[b.group].read);
+      const std::int32_t distance = (at.queue - head) & (queues_ - 1);
+      in_turn = in_turn && ready <= time && distance > turn && (groups >> (b.group & 15) & 1) == 0;
+      turn = distance;
+      groups |= 1u << (b.group & 15);
+      hits[count++] = Hit{id, at.queue, b.group, at.column, ready, time};
+      next = time + step;
+      if (++burst == behind) break;
+      at = map_.next(at, burst);
+    }
+    if (++arrival == port_.size()) arrival = 0;
   }
   if (!in_turn && !time_hits(hits, count, begin)) return false;
   const Cycle last = hits[count - 1].time;
   if (last >= end) return false;
 
   for (std::int32_t i = 0; i < count; ++i) {
-    const Place& at = hits[i].arrival->place;
-    use_bank(at.queue, false, at.column, hits[i].time);
-    answer(hits[i].arrival->id, begin + i, hits[i].time);
+    use_bank(hits[i].queue, false, hits[i].column, hits[i].time);
+    answer(hits[i].id, begin + i, hits[i].time);
   }
-  turn_ = hits[count - 1].arrival->place.queue;
+  turn_ = hits[count - 1].queue;
   use_buses(rank, false, last);
   stats_.reads += count;
   waiting_ -= count;
-  port_head_ = place;
-  port_count_ -= static_cast<std::size_t>(count);
+  in_port_ -= count;
+  port_head_ = arrival;
+  port_count_ = left;
   choice_ = Choice{kNever, 0};
   now_ = last + 1;
   next_ = next_event(last);
@@ -201,15 +210,15 @@ bool Channel::serve_hits(Cycle limit) {
 // When each of these reads, which enter one a cycle from `begin` on, gets its command; false if not in this order.
 bool Channel::time_hits(Hit* hits, std::int32_t count, Cycle begin) const {
   const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
-  Cycle next = std::max(ranks_[banks_[hits[0].arrival->place.queue].rank].read, column_bus_);
+  Cycle next = std::max(ranks_[banks_[hits[0].queue].rank].read, column_bus_);
   std::int32_t turn = turn_;
   for (std::int32_t i = 0; i < count; ++i) {
-    const std::int32_t queue = hits[i].arrival->place.queue;
+    const std::int32_t queue = hits[i].queue;
     const Cycle time = hits[i].time = std::max({begin + i + 1, hits[i].ready, next});
     for (std::int32_t j = i + 1; j < count; ++j) {
       // One that entered later may be ready earlier, or as early and have its turn first.
       const Cycle other = std::max({begin + j + 1, hits[j].ready, next});
-      if (other < time || (other == time && before(hits[j].arrival->place.queue, queue, turn))) return false;
+      if (other < time || (other == time && before(hits[j].queue, queue, turn))) return false;
       if (hits[j].group == hits[i].group) hits[j].ready = std::max(hits[j].ready, time + config_.t_ccd_l);
     }
     next = time + step;
@@ -250,15 +259,17 @@ Cycle Channel::next_event(Cycle t) const {
 // ---------------------------------------------------------------------------------------------------
 // Port and queues
 
-bool Channel::submit(Cycle time, std::uint64_t burst, Place place, bool write, std::uint64_t id) {
-  if (port_full() || time < now_ || time < last_submit_) return false;
+bool Channel::submit(Cycle time, std::uint64_t burst, std::int64_t count, bool write, std::uint64_t id) {
+  if (in_port_ + count > config_.port || time < now_ || time < last_submit_) return false;
   last_submit_ = time;
+  in_port_ += count;
+  waiting_ += count;
   if (port_count_ == 0) port_head_ = 0;  // keeps to the cache's first lines
   std::size_t tail = port_head_ + port_count_;
   if (tail >= port_.size()) tail -= port_.size();
-  port_[tail] = Arrival{time, burst, id, place, write};
-  ++waiting_;
-  if (port_count_++ == 0 && accepts(port_[tail])) next_ = std::min(next_, time);
+  Arrival& a = port_[tail];
+  a = Arrival{time, burst, id, count, write};
+  if (port_count_++ == 0 && accepts(a)) next_ = std::min(next_, time);
   return true;
 }
 
@@ -269,9 +280,18 @@ bool Channel::accepts(const Arrival& a) const {
 }
 
 void Channel::enter(Cycle t) {
-  const Arrival a = port_[port_head_];
-  if (++port_head_ == port_.size()) port_head_ = 0;
-  --port_count_;
+  Arrival& head = port_[port_head_];
+  const Arrival a = head;
+  const Place place = map_.place(a.burst);
+  if (a.count == 1) {
+    if (++port_head_ == port_.size()) port_head_ = 0;
+    --port_count_;
+  } else {
+    ++head.burst;
+    head.id += 2;
+    --head.count;
+  }
+  --in_port_;
   ++(a.write ? stats_.writes : stats_.reads);
 
   const bool written = writes_waiting_.size() != 0 && writes_waiting_.find(a.burst) >= 0;
@@ -290,7 +310,7 @@ void Channel::enter(Cycle t) {
   const std::int32_t index = free_;
   Request& r = requests_[index];
   free_ = r.next;
-  r = Request{a.burst, a.id, t, a.place.queue, a.place.row, a.place.column, -1, a.write};
+  r = Request{a.burst, a.id, t, place.queue, place.row, place.column, -1, a.write};
   if (!a.write) {
     const std::int32_t first = reads_waiting_.find(a.burst);
     if (first >= 0) {
@@ -721,7 +741,7 @@ const char* Channel::broken() const {
   if (s.data_cycles != (s.read_commands + s.write_commands) * config_.burst_cycles) {
     return "data cycles = column commands x burst cycles";
   }
-  if (waiting_ != s.pending_reads + s.pending_writes + static_cast<std::int64_t>(port_count_)) {
+  if (waiting_ != s.pending_reads + s.pending_writes + in_port_) {
     return "waiting = pending + in the port";
   }
   return nullptr;
@@ -788,6 +808,7 @@ std::string Dram::check(const DramConfig& c) {
 
 Dram::Dram(const DramConfig& config, Sink& sink)
     : config_(config),
+      map_(config),
       burst_bytes_(config.bus_width / 8 * config.burst_length),
       bursts_(static_cast<std::uint64_t>(config.channels * config.ranks * config.bank_groups * config.banks) *
               static_cast<std::uint64_t>(config.rows) *
@@ -796,30 +817,11 @@ Dram::Dram(const DramConfig& config, Sink& sink)
   for (int i = 0; i < config.channels; ++i) channels_.emplace_back(config_, i, sink);
 }
 
-Place Dram::place(std::uint64_t burst) const {
-  const DramConfig& c = config_;
-  const auto field = [burst](std::int64_t pos, std::int64_t count) {
-    return static_cast<std::int32_t>((burst >> pos) & static_cast<std::uint64_t>(count - 1));
-  };
-  const std::int32_t rank = field(c.pos_rank, c.ranks);
-  const std::int32_t group = field(c.pos_group, c.bank_groups);
-  const std::int32_t bank = field(c.pos_bank, c.banks);
-  const auto queue = static_cast<std::int32_t>((rank * c.bank_groups + group) * c.banks + bank);
-  const auto column =
-      static_cast<std::int32_t>(field(c.pos_column, c.columns / c.burst_length) * c.burst_length);
-  return Place{field(c.pos_channel, c.channels), queue, field(c.pos_row, c.rows), column};
-}
-
-void Dram::submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number) {
-  Place at = place(first);
-  for (std::uint64_t b = first;; ++number) {
-    channel(at.channel).submit(time, b, at, write, static_cast<std::uint64_t>(number) * 2 + (write ? 1 : 0));
-    if (b++ == last) return;
-    if ((b & lowest_) == 0) {
-      at = place(b);
-    } else {  // only the lowest field has changed
-      at = Place{at.channel + step_.channel, at.queue + step_.queue, at.row + step_.row, at.column + step_.column};
-    }
+void Dram::submit(Cycle time, std::uint64_t first, std::uint64_t end, bool write, std::uint64_t id) {
+  for (std::uint64_t to; first < end; first = to) {
+    to = map_.channel_end(first, end);
+    channel_of(first).submit(time, first, static_cast<std::int64_t>(to - first), write, id);
+    id += 2 * (to - first);
   }
 }
 

@@ -25,6 +25,8 @@
 #include <string>
 #include <vector>
 
+#include "address_map.h"
+
 namespace atalanta {
 
 using Cycle = std::int64_t;
@@ -114,11 +116,6 @@ class Sink {
   virtual void decided(std::uint64_t id, Cycle entered, Cycle complete) = 0;
 };
 
-// Where a burst lives.
-struct Place {
-  std::int32_t channel, queue, row, column;  // queue: (rank * groups + group) * banks + bank
-};
-
 // Open-addressing map from a waiting burst to its request; a fixed number of entries.
 class BurstTable {
  public:
@@ -143,17 +140,18 @@ class Channel {
  public:
   Channel(const DramConfig& config, int index, Sink& sink);
 
-  // Hands a request to the port. Times of one channel must not decrease nor lie before `now`; false if
-  // they do or if the port is full.
-  bool submit(Cycle time, std::uint64_t burst, Place place, bool write, std::uint64_t id);
-  bool port_full() const { return port_count_ == port_.size(); }
+  // Hands requests for `count` bursts, from `burst` on, to the port; their ids rise by 2. Times of one channel
+  // must not decrease nor lie before `now`; false if they do or if the port has no room.
+  bool submit(Cycle time, std::uint64_t burst, std::int64_t count, bool write, std::uint64_t id);
+  bool port_full() const { return in_port_ == config_.port; }
 
   void run(Cycle limit);           // all cycles < limit
   bool step(Cycle limit);          // the next cycle in which something can happen, if < limit
   bool finish(Cycle limit);        // until nothing waits, writes included; false if that takes >= limit
   Cycle now() const { return now_; }  // first cycle not yet simulated
   Cycle next() const { return next_; }  // the next cycle in which something can happen
-  std::size_t in_port() const { return port_count_; }
+  int index() const { return index_; }
+  std::int64_t in_port() const { return in_port_; }
 
   DramStats stats() const;
   const std::array<std::int64_t, kLatencyBins>& histogram() const { return histogram_; }
@@ -168,10 +166,10 @@ class Channel {
     std::int32_t queue, row, column, next;  // next: reads joined to this one, or free list
     bool write;
   };
-  struct Arrival {
+  struct Arrival {  // requests for consecutive bursts, whose ids rise by 2
     Cycle time;
     std::uint64_t burst, id;
-    Place place;
+    std::int64_t count;
     bool write;
   };
   struct Bank {
@@ -206,8 +204,8 @@ class Channel {
   };
 
   struct Hit {
-    const Arrival* arrival;
-    std::int32_t group;
+    std::uint64_t id;
+    std::int32_t queue, group, column;
     Cycle ready, time;  // of its bank and group; of its command
   };
   bool serve_hits(Cycle limit);
@@ -246,6 +244,7 @@ class Channel {
   std::int32_t* queue_of(std::int32_t queue) { return &entries_[queue * config_.bank_queue]; }
 
   const DramConfig config_;
+  const AddressMap map_;
   const int index_;
   Sink& sink_;
   std::vector<LogEntry>* log_ = nullptr;
@@ -268,6 +267,7 @@ class Channel {
   Queue reads_, writes_;
   std::vector<Arrival> port_;
   std::size_t port_head_ = 0, port_count_ = 0;
+  std::int64_t in_port_ = 0;  // requests
 
   Cycle now_ = 0, next_ = 0, last_submit_ = 0;
   Cycle row_bus_ = 0, column_bus_ = 0;
@@ -291,13 +291,9 @@ class Dram {
   Dram(const DramConfig& config, Sink& sink);  // the configuration must pass `check`
   static std::string check(const DramConfig& config);  // empty if it is sound, else what is not
 
-  Place place(std::uint64_t burst) const;
-  // Hands bursts first .. last to their channels' ports, which must have room. A request's id: 2 * its number, from
-  // `number` on, and 1 more for a write.
-  void submit(Cycle time, std::uint64_t first, std::uint64_t last, bool write, std::int64_t number);
-  Channel& channel_of(std::uint64_t burst) {
-    return channel(static_cast<int>((burst >> config_.pos_channel) & static_cast<std::uint64_t>(config_.channels - 1)));
-  }
+  // Hands requests for bursts first .. end - 1 to their channels' ports, which must have room. Ids rise by 2 from `id`.
+  void submit(Cycle time, std::uint64_t first, std::uint64_t end, bool write, std::uint64_t id);
+  Channel& channel_of(std::uint64_t burst) { return channel(map_.channel(burst)); }
   Channel& channel(int i) { return channels_[static_cast<std::size_t>(i)]; }
   const Channel& channel(int i) const { return channels_[static_cast<std::size_t>(i)]; }
   int channels() const { return static_cast<int>(channels_.size()); }
@@ -309,10 +305,9 @@ class Dram {
 
  private:
   const DramConfig config_;
+  const AddressMap map_;
   std::int64_t burst_bytes_;
   std::uint64_t bursts_;
-  std::uint64_t lowest_ = 0;  // mask of the address field that changes from one burst to the next
-  Place step_;                // by which it does
   std::vector<Channel> channels_;
 };
 

@@ -258,9 +258,11 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
   const int side = burst.write ? 1 : 0;
   burst.first = sent_[side];
   const std::uint64_t bytes = static_cast<std::uint64_t>(burst.beats) * static_cast<std::uint64_t>(burst.beat_bytes);
-  const std::uint64_t begin = burst.address >> burst_shift_, end = (burst.address + bytes - 1) >> burst_shift_;
-  for (std::uint64_t b = begin; b <= end; ++b) done_[side][static_cast<std::size_t>(sent_[side]++ & mask_)] = -1;
-  dram_.submit(to_dram_.up(cycle), begin, end, burst.write, burst.first);
+  const std::uint64_t begin = burst.address >> burst_shift_;
+  const std::uint64_t end = ((burst.address + bytes - 1) >> burst_shift_) + 1;
+  for (std::uint64_t b = begin; b < end; ++b) done_[side][static_cast<std::size_t>(sent_[side]++ & mask_)] = -1;
+  dram_.submit(to_dram_.up(cycle), begin, end, burst.write,
+               static_cast<std::uint64_t>(burst.first) * 2 + (burst.write ? 1 : 0));
 }
 
 void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
@@ -324,7 +326,7 @@ const char* DramMemory::broken() const {
   if (const char* law = dram_.broken()) return law;
   const DramStats s = dram_.stats();
   std::int64_t received = s.reads + s.writes;
-  for (int i = 0; i < dram_.channels(); ++i) received += static_cast<std::int64_t>(dram_.channel(i).in_port());
+  for (int i = 0; i < dram_.channels(); ++i) received += dram_.channel(i).in_port();
   return sent_[0] + sent_[1] == received ? nullptr : "requests sent = received by the channels";
 }
 
