@@ -51,9 +51,9 @@ class SegmentPlan:
     """What the recurrence needs of a segment.
 
     atalanta: lanes decode it, otherwise the unpacker. header_bytes: of its header. slots: as the RTL counts
-    them. beats: golden.lanes.Schedule as BEAT[n]; for the unpacker all of lane 0. pace: int32[n], the cycle in
-    which each beat is pulled if memory never is late, and runs: int32[k, 2], the beats for which that holds
-    (`decoder_pace` in native/decoder.h); without runs every beat is followed, to the same end.
+    them. beats: golden.lanes.Schedule as BEAT[n]; for the unpacker all of lane 0. pace: int32[n], the cycle
+    in which each beat is pulled if memory never is late, and runs: int32[k, 2], the beats for which that
+    holds (`decoder_pace` in native/decoder.h). Without runs every beat is followed, to the same end.
     """
 
     atalanta: bool

@@ -62,3 +62,21 @@ def random_mix(config, n, seed, *, write_share=0.3, rate=6, rows=4, banks=None):
         now += source.choice((0, 0, rate, rate, 2 * rate)) + (source.random() < 0.01) * 50 * rate
         arrivals.append(now)
     return arrays(addresses, writes, arrivals)
+
+
+def clumps(config, n, seed, *, write_share=0.02):
+    """Consecutive bursts that come together, as those of an AXI burst do; one clump after the other."""
+    source = random.Random(seed)
+    bursts = config.capacity_bytes // config.burst_bytes
+    at, now, addresses, writes, arrivals = source.randrange(bursts // 2), 0, [], [], []
+    while len(addresses) < n:
+        length = source.choice((1, 2, 4, 4, 4, 5, 8, 12))
+        write = source.random() < write_share
+        addresses += [(at + i) % bursts * config.burst_bytes for i in range(length)]
+        writes += [write] * length
+        arrivals += [now] * length
+        at += length - (source.random() < 0.2)  # the next clump may begin within the last burst
+        if source.random() < 0.03:
+            at = source.randrange(bursts)
+        now += source.choice((0, 1, 3, 10, 20, 40, 40, 60, 200))
+    return arrays(addresses, writes, arrivals)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 from dram_checker import ViolationError, active_cycles, check_log
-from dram_workloads import random_mix
+from dram_workloads import clumps, random_mix
 
 from atalanta.sim.dram_presets import PRESETS, preset
 from atalanta.sim.native import run_trace
@@ -81,10 +81,14 @@ def test_per_bank_refreshes_of_other_banks_keep_their_distance():
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("page", ["open", "close"])
-def test_skipping_idle_cycles_changes_nothing(name, page):
+def test_skipping_idle_cycles_and_serving_row_hits_at_once_change_nothing(name, page):
     config = preset(name, page=page, **BASES[name])
-    for seed in range(3):
-        workload = random_mix(config, 800, seed, rate=(1, 8, 40)[seed], write_share=(0.1, 0.4, 0.8)[seed])
+    workloads = [
+        random_mix(config, 800, seed, rate=(1, 8, 40)[seed], write_share=(0.1, 0.4, 0.8)[seed])
+        for seed in range(3)
+    ]
+    workloads += [clumps(config, 3000, seed, write_share=(0.0, 0.02, 0.2)[seed]) for seed in range(3)]
+    for workload in workloads:
         fast = run_trace(config, *workload, log=EVERYTHING)
         slow = run_trace(config, *workload, log=EVERYTHING, every_cycle=True)
         assert (fast.log == slow.log).all()
