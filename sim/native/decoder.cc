@@ -393,7 +393,8 @@ class Aligner {
 
   // Pulls whole beats at their pace as long as each one's advance finds a word there; at most `most`. How many.
   i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
-    const i64 pulled = words_.keep_pace(pace, base, std::min(most, left_));
+    // `fetch` takes a word in the cycle behind that in which the word before came into `next`: the beat before was cut.
+    const i64 pulled = words_.keep_pace(pace - 1, base + 1, std::min(most, left_));
     if (pulled == 0) return 0;
     bytes += pulled * p_.beat_bytes;
     left_ -= pulled;

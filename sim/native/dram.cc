@@ -336,12 +336,14 @@ bool Channel::wants_drain() const {
 }
 
 bool Channel::can_schedule() const {
-  if (draining_ == 0 && wants_drain()) return true;
+  if (held_ || (draining_ == 0 && wants_drain())) return true;
   return (draining_ > 0 ? writes_ : reads_).movable != 0;
 }
 
 void Channel::schedule(Cycle t) {
-  if (draining_ == 0 && wants_drain()) draining_ = static_cast<std::int64_t>(writes_.items.size());
+  // After a write that had to wait for a read comes a read: else a full write buffer would wait for it forever.
+  if (draining_ == 0 && !held_ && wants_drain()) draining_ = static_cast<std::int64_t>(writes_.items.size());
+  held_ = false;
   Queue& from = draining_ > 0 ? writes_ : reads_;
   if (from.movable == 0) return;
 
@@ -352,6 +354,7 @@ void Channel::schedule(Cycle t) {
   if (r.write) {
     if (reads_waiting_.find(r.burst) >= 0) {  // that read came first and must see the old data
       draining_ = 0;
+      held_ = true;
       return;
     }
     --draining_;

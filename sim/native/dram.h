@@ -279,6 +279,7 @@ class Channel {
   std::int32_t turn_ = 0;
   std::int64_t draining_ = 0;
   bool hits_in_bulk_ = false;  // the configuration allows `serve_hits`
+  bool held_ = false;  // a write had to wait for a read in the last cycle
   bool flush_ = false;
   std::int64_t waiting_ = 0;  // requests in the port, the queues and the banks' queues
   DramStats stats_;

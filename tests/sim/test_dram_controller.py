@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dram_checker import check_log
-from dram_workloads import arrays, random_mix
+from dram_workloads import arrays, clumps, random_mix
 
 from atalanta.golden.errors import InputError, ParameterError
 from atalanta.sim.dram import DramConfig, split_mapping
@@ -95,6 +95,13 @@ def test_everything_that_enters_completes(name):
         np.minimum(reads // result.bin_cycles, len(result.histogram) - 1), minlength=len(result.histogram)
     )
     assert (result.histogram == bins).all()
+
+
+def test_a_full_write_buffer_does_not_wait_for_a_read_that_waits_for_it():
+    """Here the oldest write is to a burst that a read in the queue still wants as it was."""
+    config = preset("dramsim3-ddr4-3200")
+    result = run_trace(config, *clumps(config, 2000, 295, write_share=0.3))
+    assert (result.complete > 0).all()
 
 
 def test_requests_enter_in_order_one_a_cycle():
