@@ -28,7 +28,9 @@ class AddressMap {
     if ((burst & lowest_) == 0) return place(burst);
     return Place{at.channel + step_.channel, at.queue + step_.queue, at.row + step_.row, at.column + step_.column};
   }
-  std::int32_t channel(std::uint64_t burst) const { return static_cast<std::int32_t>(burst >> channel_.pos & channel_.mask); }
+  std::int32_t channel(std::uint64_t burst) const {
+    return static_cast<std::int32_t>(burst >> channel_.pos & channel_.mask);
+  }
   // The first burst behind `burst`, or `end`, such that all between are in its channel.
   std::uint64_t channel_end(std::uint64_t burst, std::uint64_t end) const {
     return channel_.mask == 0 ? end : std::min(end, ((burst >> channel_.pos) + 1) << channel_.pos);

@@ -217,7 +217,11 @@ Cycle IdealMemory::arrival(const Burst& burst, std::int32_t beat, Cycle) {
 
 DramMemory::DramMemory(const DramConfig& config, std::int64_t num, std::int64_t den, std::int64_t latency,
                        std::int64_t outstanding)
-    : Memory(outstanding), dram_(with_port(config, outstanding), *this), to_dram_(num, den), from_dram_(den, num), latency_(latency) {
+    : Memory(outstanding),
+      dram_(with_port(config, outstanding), *this),
+      to_dram_(num, den),
+      from_dram_(den, num),
+      latency_(latency) {
   burst_shift_ = log2_of(dram_.burst_bytes());
   std::size_t size = 1;
   while (size < static_cast<std::size_t>(dram_.config().port)) size *= 2;
@@ -266,7 +270,8 @@ void DramMemory::start(Cycle cycle, Burst& burst) {
 }
 
 void DramMemory::decided(std::uint64_t id, Cycle, Cycle complete) {
-  done_[id & 1][static_cast<std::size_t>(static_cast<std::int64_t>(id >> 1) & mask_)] = from_dram_.up(complete) + latency_;
+  const auto number = static_cast<std::int64_t>(id >> 1);
+  done_[id & 1][static_cast<std::size_t>(number & mask_)] = from_dram_.up(complete) + latency_;
 }
 
 std::int32_t DramMemory::in_a_row(const Burst& burst, std::int32_t beat, std::int32_t n, Cycle first) const {

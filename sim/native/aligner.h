@@ -1,0 +1,112 @@
+// Pieces of the stream, cut out of words.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "decoder.h"
+#include "times.h"
+#include "words.h"
+
+namespace atalanta {
+
+// hw.aligner.Aligner: when a piece of the stream can be pulled.
+//
+// Words come into the register `next` and from there into `word`, pulls into a queue of two.
+class Aligner {
+ public:
+  struct Pull {  // cycles in which a pull is noted and in which its piece is cut out
+    i64 noted, cut;
+  };
+
+  Aligner(const DecoderParams& p, Words& words) : p_(p), words_(words) {}
+
+  void open(i64 tensor, i64 cycle) {
+    words_.open(tensor);
+    left_ = words_.words(tensor);
+    at_ = words_.offset(tensor);
+    next_ = cycle;
+    fetch(cycle + 1);
+    advance(0);
+  }
+
+  // Pulls `size` bytes, asked for from cycle `from` on.
+  Pull pull(i64 from, i64 size) {
+    const i64 end = at_ + size;
+    bytes += size;
+    const i64 noted = std::max(from, cut_before_ + 1);
+    const i64 first = std::max(noted, cut_) + 1;
+    i64 cut = std::max(first, word_ + 1);
+    if (end > p_.beat_bytes) cut = std::max(cut, next_ + 1);
+    last_used_ = word_;
+    at_ = end % p_.beat_bytes;
+    if (end >= p_.beat_bytes) advance(cut);
+    if (end > p_.beat_bytes) last_used_ = word_;
+    append(starved, first, cut - 1);
+    cut_before_ = cut_;
+    cut_ = cut;
+    return {noted, cut};
+  }
+
+  // Were beats b - 2 and b - 1 cut, and words taken in, at their pace, as far as beat b can tell? `pace`: of beat b.
+  bool at_pace(const std::int32_t* pace, i64 base) const {
+    return words_.words_are_beats() && cut_ == base + pace[-1] && cut_before_ == base + pace[-2] && word_ == cut_ &&
+           next_ == cut_;
+  }
+
+  // Pulls whole beats at their pace as long as each one's advance finds a word there; at most `most`. How many.
+  i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
+    // `fetch` takes a word in the cycle behind that in which the word before came into `next`: the beat before was cut.
+    const i64 pulled = words_.keep_pace(pace - 1, base + 1, std::min(most, left_));
+    if (pulled == 0) return 0;
+    bytes += pulled * p_.beat_bytes;
+    left_ -= pulled;
+    cut_ = word_ = next_ = last_used_ = base + pace[pulled - 1];
+    cut_before_ = base + pace[pulled - 2];
+    return pulled;
+  }
+
+  // Throws away what is left, from cycle `from` on; the first cycle in which nothing is.
+  i64 drop(i64 from) {
+    i64 cycle = from;
+    while (word_ != kUnknown) {
+      cycle = std::max(cycle, word_ + 1);
+      advance(cycle);
+      if (word_ == kUnknown) ++cycle;
+    }
+    return cycle;
+  }
+
+  i64 at() const { return at_; }
+  i64 last_used() const { return last_used_; }  // when the word with the last byte pulled came into `word`
+
+  std::vector<Interval> starved;
+  i64 bytes = 0;  // pulled
+
+ private:
+  void fetch(i64 from) {
+    const i64 before = next_;
+    next_ = kUnknown;
+    if (left_ == 0) return;
+    const i64 taken = std::max(before + 1, words_.next());  // there are two places ahead of `word`
+    words_.pop(taken);
+    next_ = std::max(from, taken);
+    --left_;
+  }
+
+  // `word` is free from cycle `from` on.
+  void advance(i64 from) {
+    word_ = kUnknown;
+    if (next_ == kUnknown) return;
+    word_ = std::max(from, next_ + 1);
+    fetch(word_);
+  }
+
+  const DecoderParams& p_;
+  Words& words_;
+  i64 left_ = 0, at_ = 0, last_used_ = 0;
+  i64 word_ = kUnknown, next_ = kUnknown;  // when these came to be what they are
+  i64 cut_before_ = -1, cut_ = -1;
+};
+
+}  // namespace atalanta
