@@ -28,7 +28,8 @@ class Aligner(wiring.Component):
     i_open, i_offset: the next descriptor may come in; it starts at this byte of its first word.
         Only while `o_busy` is low.
     i_pull, i_size_m1, i_tag: a piece of so many bytes and one is wanted, for `i_tag`.
-    o_pulled: the pull is noted in this cycle. o_starved: the oldest one noted waits for its bytes.
+    o_accepts: a pull is noted in this cycle if there is one.
+    o_starved: the oldest one noted waits for its bytes.
     o_piece, o_piece_size_m1, o_tag, o_valid: the piece, with zeros behind it.
     i_drop: throw away what pulls have left of the descriptor.
     o_busy: words of the descriptor are here or to come.
@@ -47,7 +48,7 @@ class Aligner(wiring.Component):
                 "i_pull": In(1),
                 "i_size_m1": In(range(p.beat_bytes)),
                 "i_tag": In(tag_layout(p)),
-                "o_pulled": Out(1),
+                "o_accepts": Out(1),
                 "o_starved": Out(1),
                 "o_piece": Out(8 * p.beat_bytes),
                 "o_piece_size_m1": Out(range(p.beat_bytes)),
@@ -86,15 +87,15 @@ class Aligner(wiring.Component):
             pulls.i.p.crosses.eq(end > p.beat_bytes),
             pulls.i.p.uses_up.eq(end >= p.beat_bytes),
             pulls.i.p.tag.eq(self.i_tag),
-            self.o_pulled.eq(self.i_pull & pulls.i.ready),
+            self.o_accepts.eq(pulls.i.ready),
             self.o_at.eq(at),
         ]
-        with m.If(self.o_pulled):
+        with m.If(self.i_pull & self.o_accepts):
             m.d.sync += at.eq(end)
 
         # The word with the next byte, and up to two after it. One would do, were it not that the memory
         # would then have to know in the cycle itself whether that one moves on.
-        word, next_word = Signal(8 * p.beat_bytes), Signal(8 * p.beat_bytes)
+        word, next_word = Signal(8 * p.beat_bytes, reset_less=True), Signal(8 * p.beat_bytes)
         ahead = [Signal(8 * p.beat_bytes, name=f"ahead{i}", reset_less=True) for i in range(2)]
         ahead_valid = Signal(2)
         comes, goes = Signal(), Signal()  # the one of them that is written, read next
@@ -138,12 +139,14 @@ class Aligner(wiring.Component):
 
         keep = Cat(Mux(i <= pull.size_m1, Const(255, 8), 0) for i in range(p.beat_bytes))
         bytes_ = shift_right(m, Cat(word, next_word), pull.at, 8 * p.beat_bytes, unit=8)
+        piece = Signal(8 * p.beat_bytes, reset_less=True)
         m.d.sync += [
             self.o_valid.eq(cut),
-            self.o_piece.eq(bytes_ & keep),
+            piece.eq(bytes_ & keep),
             self.o_piece_size_m1.eq(pull.size_m1),
             self.o_tag.eq(pull.tag),
         ]
+        m.d.comb += self.o_piece.eq(piece)
 
         with m.If(self.i_open):
             m.d.sync += [more.eq(1), at.eq(self.i_offset), self.o_error.eq(0)]

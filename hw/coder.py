@@ -78,12 +78,12 @@ class Coder(wiring.Component):
     def _values(self, m: Module, shift: Value, offset_bits: Value, row: data.View) -> None:
         """Offset bits are cut out a register after the slot, values put together another one later."""
         p = self._p
-        bits = Signal(p.precision.code + p.value_bits)
+        bits = Signal(p.precision.code + p.value_bits, reset_less=True)
         cut_shift, cut_bits = Signal.like(shift), Signal.like(offset_bits)
         valid = Signal(VALUE_STAGES)
-        base = [Signal(p.value_bits, name=f"base{i}") for i in range(VALUE_STAGES)]
-        last = [Signal(p.value_bits, name=f"last{i}") for i in range(VALUE_STAGES)]
-        offset = Signal(p.value_bits)
+        base = [Signal(p.value_bits, name=f"base{i}", reset_less=True) for i in range(VALUE_STAGES)]
+        last = [Signal(p.value_bits, name=f"last{i}", reset_less=True) for i in range(VALUE_STAGES)]
+        offset = Signal(p.value_bits, reset_less=True)
         with m.If(self.i_move):
             m.d.sync += [
                 bits.eq(self.i_bits),
@@ -187,9 +187,9 @@ class Coder(wiring.Component):
         s = register(
             "take",
             {
-                "low": Mux(self.i_initial, 0, end_low),
+                "low": end_low & ~self.i_initial.replicate(len(end_low)),
                 "range": Mux(self.i_initial, 1 << code, end_range),
-                "delta": Mux(self.i_initial, 0, end_delta) | refill,
+                "delta": (end_delta & ~self.i_initial.replicate(code)) | refill,
             },
             always=True,
         )

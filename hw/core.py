@@ -72,7 +72,8 @@ class Core(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """Memory, words, pieces, segments, vectors, words: each arrow is one component.
 
-        All of them between the reader and the output are reset by an error, and only by that.
+        All of them between the reader and the output are reset by an error, and only by that: a cycle
+        after it, from registers, since that goes to hundreds of others.
         """
         p, m = self._p, Module()
         flush = Signal()
@@ -118,25 +119,26 @@ class Core(wiring.Component):
         # Pieces: headers to the parser, payloads to whoever decodes.
         serve = lanes.o_serve
         decoder_pulls = header.o_payload & (serve.valid | unpacker.o_pull)
+        pull = header.o_pull | decoder_pulls
         decoder_size_m1 = Mux(serve.valid, serve.p.size_m1, unpacker.o_size_m1)
         size_m1 = Mux(header.o_payload, decoder_size_m1, header.o_size_m1)
         m.d.comb += [
             aligner.i_open.eq(header.o_open),
             aligner.i_offset.eq(header.o_offset),
             aligner.i_drop.eq(header.o_drop),
-            aligner.i_pull.eq(header.o_pull | decoder_pulls),
+            aligner.i_pull.eq(pull),
             aligner.i_size_m1.eq(size_m1),
             aligner.i_tag.header.eq(~header.o_payload),
             aligner.i_tag.unpacker.eq(header.o_payload & ~serve.valid),
             aligner.i_tag.lane.eq(Mux(header.o_payload & serve.valid, serve.p.lane, 0)),
             aligner.i_tag.last.eq(serve.p.last),
-            serve.ready.eq(header.o_payload & aligner.o_pulled),
-            unpacker.i_pulled.eq(header.o_payload & aligner.o_pulled & ~serve.valid),
+            serve.ready.eq(header.o_payload & aligner.o_accepts),
+            unpacker.i_pulled.eq(header.o_payload & unpacker.o_pull & aligner.o_accepts & ~serve.valid),
             header.i_busy.eq(aligner.o_busy),
             header.i_bus_error.eq(aligner.o_error),
             header.i_piece.eq(aligner.o_piece),
             header.i_valid.eq(aligner.o_valid & aligner.o_tag.header),
-            header.i_pulled.eq(aligner.o_pulled),
+            header.i_pulled.eq(pull & aligner.o_accepts),
             header.i_pulled_m1.eq(size_m1),
             payload_crc.i_start.eq(header.o_payload_start),
             payload_crc.i_at.eq(aligner.o_at),
@@ -183,27 +185,30 @@ class Core(wiring.Component):
         # Vectors. A tensor's last waits until all of its checks have been good.
         vector = Signal(vector_layout(p))
         vector_valid = Signal()
-        said_good, passes = Signal(), Signal()
+        passes = Signal()
         waited, all_said = Signal(), Signal()  # a tensor's last vector: errors have come in meanwhile
+        said_good = Signal()  # ... and it was good
         good = Signal(range(4))
         terminator = Signal()
+        failing = stopping | header.o_error
         m.d.sync += [
             waited.eq(vector_valid & vector.end),
             all_said.eq(vector_valid & vector.end & waited),
+            said_good.eq(lanes.i_said),
         ]
+        m.d.comb += lanes.i_said.eq(vector_valid & vector.end & waited & ((good != 0) | header.o_good))
         m.d.comb += [
             vector.eq(Mux(lanes.o.valid, lanes.o.payload, unpacker.o.payload)),
             vector_valid.eq(lanes.o.valid | unpacker.o.valid),
-            said_good.eq((good != 0) & all_said),
             passes.eq(~vector.end | said_good),
             held.eq(vector_valid & vector.end & (good == 0) & all_said),
             packer.i.payload.eq(vector),
-            packer.i.valid.eq((vector_valid & passes & ~stopping) | terminator),
-            # `passes` for each by itself: not behind a choice between them.
-            lanes.o.ready.eq(packer.i.ready & (~lanes.o.p.end | said_good)),
+            packer.i.valid.eq((vector_valid & passes & ~failing) | terminator),
+            # Decoders know late in a cycle whether they move on, so they learn early what may pass.
+            lanes.o.ready.eq(packer.i.ready),
             unpacker.o.ready.eq(packer.i.ready & (~unpacker.o.p.end | said_good)),
         ]
-        ends = vector_valid & vector.end & passes & packer.i.ready & ~stopping
+        ends = vector_valid & vector.end & passes & packer.i.ready & ~failing
         m.d.sync += good.eq(good + header.o_good - ends)
         with m.If(terminator):
             m.d.comb += [packer.i.p.keep.eq(0), packer.i.p.end.eq(1), packer.i.p.bad.eq(1)]
@@ -227,9 +232,8 @@ class Core(wiring.Component):
         m.d.sync += tensors.eq(tensors + accepted - self.o_done)
         m.d.comb += [
             self.o_busy.eq((tensors != 0) | stopping),
-            flush.eq(stopping),
-            flush_decoders.eq(stopping | header.o_skim),
         ]
+        m.d.sync += [flush.eq(stopping), flush_decoders.eq(stopping | header.o_skim)]
         with m.FSM(name="errors"):
             with m.State("RUN"):
                 aborts = self.i_abort & (tensors != 0)

@@ -25,6 +25,8 @@ def count(m: Module, counter: Signal, amount: Value, clear: Value) -> None:
 class Counters(wiring.Component):
     """Counts cycles by cause, bus words and values, from the last `i_clear` on.
 
+    Latency 3 cycles from an event to its counter.
+
     Attributes:
     ----------
     i_busy: this cycle counts. i_causes: candidates; of those high the first in order counts, and the
@@ -46,14 +48,27 @@ class Counters(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """The lowest candidate that is high, then one counter for each event."""
+        """What comes in waits in a register: the decoders' slots are known late in a cycle."""
         m = Module()
+        now = Signal(
+            data.StructLayout(
+                {"busy": 1, "causes": causes_layout(), "word": 1, "values": self.i_values.shape()}
+            )
+        )
+        m.d.sync += [
+            now.busy.eq(self.i_busy),
+            now.causes.eq(self.i_causes),
+            now.word.eq(self.i_word),
+            now.values.eq(self.i_values),
+        ]
+        with m.If(self.i_clear):
+            m.d.sync += now.eq(0)
         chosen = Signal(len(CAUSES))
-        candidates = self.i_causes.as_value() | 1 << len(CAUSES) - 1
-        with m.If(self.i_busy):
+        candidates = now.causes.as_value() | 1 << len(CAUSES) - 1
+        with m.If(now.busy):
             m.d.comb += chosen.eq(candidates & -candidates)
         events = {name: chosen[i] for i, name in enumerate(CAUSES)}
-        events |= {"words": self.i_word, "values": self.i_values}
+        events |= {"words": now.word, "values": now.values}
         for name, amount in events.items():
             count(m, getattr(self, f"o_{name}"), amount, self.i_clear)
         return m

@@ -136,8 +136,10 @@ class Device(wiring.Component):
             if name == "bytes":
                 continue  # the same as words, in other units
             if name in own:
+                now = Signal(name=f"{name}_now")  # a register, as the core's counters have
+                m.d.sync += now.eq(own[name] & ~clear)
                 counter = Signal(COUNTER_BITS, name=name)
-                count(m, counter, own[name], clear)
+                count(m, counter, now, clear)
             else:
                 counter = getattr(core, f"o_{name}")
             kept[name] = Signal(COUNTER_BITS, name=f"{name}_kept")

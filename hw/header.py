@@ -45,6 +45,9 @@ BASE_BLOCKS = BASE.nbytes // BLOCK_BYTES
 CHECK_CYCLES = 4
 """Cycles after a header's last block until its checks have settled."""
 
+FIRST_ERRORS = (ErrorCode.MAGIC, ErrorCode.VERSION, ErrorCode.HEADER, ErrorCode.TRUNCATED)
+"""What may be wrong with a header's first block; the first in order counts."""
+
 CODE_BITS = 4
 """Bits of an error code."""
 
@@ -210,11 +213,13 @@ class Header(wiring.Component):
         m.submodules.lengths = lengths
         m.submodules.crc = crc = Crc(BLOCK_BYTES)
 
-        base = Signal(layout_of(BASE))
+        base = Signal(layout_of(BASE), reset_less=True)
         atalanta = data.View(layout_of(ATALANTA_PARAMS), base.params)
         groups = data.View(layout_of(SHAPESHIFTER_PARAMS), base.params)
         block = self.i_piece[:BLOCK_BITS]
         index = Signal(8)
+        last_index = Signal.like(index)
+        first_known, first_ok = Signal(), Signal(len(FIRST_ERRORS))  # of the first block, a cycle after it
         blocks_left = Signal(len(base.header_bytes) - log2(BLOCK_BYTES))  # whole ones, yet to be pulled
         tail = Signal(log2(BLOCK_BYTES))  # and bytes of the one behind them
         pulls, pulls_whole = Signal(), Signal()  # what these two mean for the next pull
@@ -307,19 +312,25 @@ class Header(wiring.Component):
         m.d.sync += [raw_bits.eq(base.count * base.bits), raw_bytes.eq((raw_bits + 7) >> 3)]
         fits = base.payload_bytes <= left
         checks = self._checks(base, own_bytes, crc.o_crc, raw_bytes)
-        verdict = Signal(CODE_BITS)
+        verdict, refused = Signal(CODE_BITS), Signal()
+        checked = Signal()  # these two have settled
+        m.d.sync += checked.eq(0)
+        all_ok: list[Value] = []
         found: Value = Const(ErrorCode.NONE, CODE_BITS)
         for number, (ok, code) in reversed(list(enumerate([*checks, (fits, ErrorCode.TRUNCATED)]))):
             settled = Signal(name=f"ok{number}_{code.name.lower()}")
             m.d.sync += settled.eq(ok)
             found = Mux(settled, found, code)
-        m.d.sync += verdict.eq(found)
+            all_ok.append(settled)
+        m.d.sync += [verdict.eq(found), refused.eq(~every(all_ok))]
 
         offer = Signal()
-        is_atalanta = base.codec == CodecId.ATALANTA
+        is_atalanta = Signal()
+        m.d.sync += is_atalanta.eq(base.codec == CodecId.ATALANTA)
         m.d.comb += [
             self.o_atalanta.valid.eq(offer & is_atalanta),
             self.o_groups.valid.eq(offer & ~is_atalanta),
+            self.o_payload_start.eq(checked),  # of no account if it is refused
             self.o_payload_size.eq(base.payload_bytes),
             self.o_payload_crc.eq(base.payload_crc),
         ]
@@ -328,16 +339,25 @@ class Header(wiring.Component):
 
         pending = Signal(CODE_BITS)
         ends = Signal()  # with this segment; settled long before the payload is out
-        m.d.sync += ends.eq(left == 0)
+        short = Signal()  # ... or has too little behind it
+        too_short = Signal()  # for any header; known with its first pull
+        m.d.sync += too_short.eq(self.i.ready & (self.i.p.length < BASE.nbytes))
+        m.d.sync += [self.o_error.eq(0), ends.eq(left == 0), short.eq(left < BASE.nbytes), first_known.eq(0)]
+
+        def stop_pulling() -> None:
+            """Neither the parser nor decoders pull from the next cycle on."""
+            m.d.sync += [pulls.eq(0), self.o_payload.eq(0)]
 
         def finish(code: Value) -> None:
             """Report the error; nothing more happens until reset."""
-            m.d.comb += [self.o_error.eq(1), self.o_code.eq(code)]
+            m.d.sync += [self.o_error.eq(1), self.o_code.eq(code)]
+            stop_pulling()
             m.next = "STOPPED"
 
         def header_error(code: Value | ErrorCode) -> None:
             """An error that counts once the segments before are out."""
             m.d.sync += pending.eq(code)
+            stop_pulling()
             m.next = "SETTLE"
 
         def interrupts() -> None:
@@ -355,7 +375,8 @@ class Header(wiring.Component):
                 with m.If(offer):
                     finish(self.i_bad_code)
                 with m.Else():
-                    m.d.sync += pending.eq(self.i_bad_code)
+                    m.d.sync += [pending.eq(self.i_bad_code), self.o_skim.eq(1)]
+                    stop_pulling()
                     m.next = "SKIM"
 
         def to_pull(nbytes: Value) -> None:
@@ -367,21 +388,28 @@ class Header(wiring.Component):
             ]
 
         def next_header() -> None:
-            m.d.sync += [index.eq(0), in_sections.eq(0)]
+            m.d.sync += [index.eq(0), in_sections.eq(0), self.o_payload.eq(0)]
             to_pull(Const(BASE.nbytes, len(base.header_bytes)))
             m.next = "BLOCKS"
 
         # Bytes of a pull are taken off a cycle later: to look them up and subtract them is too long.
         taken = Signal(range(p.beat_bytes + 1))
+        gone, empty = Signal(), Signal()  # nothing of the payload is left; there is none
         skim_size_m1 = Signal(range(p.beat_bytes))
         skim_known = Signal()
         m.d.sync += [
             taken.eq(Mux(self.i_pulled, self.i_pulled_m1 + 1, 0)),
             payload_left.eq(payload_left - taken),
+            gone.eq(payload_left == taken),
+            empty.eq(base.payload_bytes == 0),
             skim_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
             skim_known.eq(~self.i_pulled & (taken == 0)),
         ]
-        m.d.comb += self.o_size_m1.eq(Mux(pulls_whole, BLOCK_BYTES - 1, tail - 1))
+        block_size_m1 = Mux(pulls_whole, BLOCK_BYTES - 1, tail - 1)
+        m.d.comb += [
+            self.o_pull.eq(pulls | (self.o_skim & ~gone & skim_known)),
+            self.o_size_m1.eq(Mux(self.o_skim, skim_size_m1, block_size_m1)),
+        ]
 
         with m.FSM(name="state"):
             with m.State("IDLE"):
@@ -390,12 +418,10 @@ class Header(wiring.Component):
                     m.d.comb += [self.o_open.eq(1), self.o_offset.eq(self.i.p.offset)]
                     m.d.sync += left.eq(self.i.p.length)
                     next_header()
-                    with m.If(self.i.p.length < BASE.nbytes):
-                        header_error(ErrorCode.TRUNCATED)
                 interrupts()
 
             with m.State("BLOCKS"):
-                m.d.comb += [in_blocks.eq(1), self.o_pull.eq(pulls)]
+                m.d.comb += in_blocks.eq(1)
                 with m.If(self.i_pulled):
                     m.d.sync += [
                         blocks_left.eq(blocks_left - 1),
@@ -412,36 +438,45 @@ class Header(wiring.Component):
                         first = data.View(layout_of(BASE), Cat(block, Const(0, BLOCK_BITS)))
                         m.d.sync += [
                             base.as_value()[:BLOCK_BITS].eq(block),
-                            left.eq(left - first.header_bytes),
+                            last_index.eq((first.header_bytes - 1) >> log2(BLOCK_BYTES)),
+                            first_ok.eq(
+                                Cat(
+                                    first.magic == MAGIC,
+                                    first.version == VERSION,
+                                    first.header_bytes >= BASE.nbytes,
+                                    left >= first.header_bytes,
+                                )
+                            ),
+                            first_known.eq(1),
                         ]
-                        with m.If(first.magic != MAGIC):
-                            header_error(ErrorCode.MAGIC)
-                        with m.Elif(first.version != VERSION):
-                            header_error(ErrorCode.VERSION)
-                        with m.Elif(first.header_bytes < BASE.nbytes):
-                            header_error(ErrorCode.HEADER)
-                        with m.Elif(left < first.header_bytes):
-                            header_error(ErrorCode.TRUNCATED)
                     with m.If(index == 1):
                         m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
                         to_pull((base.header_bytes - BASE.nbytes)[: len(base.header_bytes)])
-                    with m.If((index != 0) & (index == (base.header_bytes - 1) >> log2(BLOCK_BYTES))):
+                    with m.If((index != 0) & (index == last_index)):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"
+                with m.If(too_short):
+                    header_error(ErrorCode.TRUNCATED)
+                with m.If(first_known):
+                    m.d.sync += left.eq(left - base.header_bytes)
+                    for ok, code in reversed(list(zip(first_ok, FIRST_ERRORS, strict=True))):
+                        with m.If(~ok):
+                            header_error(code)
                 interrupts()
 
             with m.State("CHECK"):
-                m.d.sync += countdown.eq(countdown - 1)
-                with m.If(countdown == 0):
-                    with m.If(verdict != ErrorCode.NONE):
+                m.d.sync += [countdown.eq(countdown - 1), checked.eq(countdown == 1)]
+                with m.If(checked):
+                    with m.If(refused):
                         header_error(verdict)
                     with m.Else():
-                        m.d.comb += self.o_payload_start.eq(1)
                         m.d.sync += [
                             payload_left.eq(base.payload_bytes),
+                            gone.eq(empty),
                             left.eq(left - base.payload_bytes),
                             countdown.eq(atalanta.lane_depth),
                             offer.eq(1),
+                            self.o_payload.eq(1),
                         ]
                         m.next = "PAYLOAD"
                         with m.If(is_atalanta):
@@ -449,38 +484,33 @@ class Header(wiring.Component):
                 interrupts()
 
             with m.State("PRIME"):
-                m.d.comb += [self.o_prime.eq(1), self.o_payload.eq(1)]
+                m.d.comb += self.o_prime.eq(1)
                 m.d.sync += countdown.eq(countdown - 1)
                 with m.If(countdown == 1):
                     m.next = "PAYLOAD"
                 payload_interrupts()
 
             with m.State("PAYLOAD"):
-                m.d.comb += self.o_payload.eq(1)
                 # In the cycle in which a value turns out to be bad, the segment has not ended well.
-                with m.If((payload_left == 0) & ~offer & self.i_crc_done & ~self.i_bad):
+                with m.If(gone & ~offer & self.i_crc_done & ~self.i_bad):
                     with m.If(~self.i_crc_good):
                         finish(Const(ErrorCode.PAYLOAD_CRC, CODE_BITS))
                     with m.Elif(~base.more & ~ends):
                         header_error(ErrorCode.LENGTH)
                     with m.Elif(~base.more):
                         m.d.comb += self.o_good.eq(1)
+                        stop_pulling()
                         m.next = "DROP"
-                    with m.Elif(left < BASE.nbytes):
+                    with m.Elif(short):
                         header_error(ErrorCode.TRUNCATED)
                     with m.Else():
                         next_header()
                 payload_interrupts()
 
             with m.State("SKIM"):
-                m.d.comb += [
-                    self.o_skim.eq(1),
-                    self.o_pull.eq((payload_left != 0) & skim_known),
-                    self.o_size_m1.eq(skim_size_m1),
-                ]
                 with m.If(self.i_bus_error):
                     finish(Const(ErrorCode.BUS, CODE_BITS))
-                with m.Elif((payload_left == 0) & self.i_crc_done):
+                with m.Elif(gone & self.i_crc_done):
                     finish(Mux(self.i_crc_good, pending, ErrorCode.PAYLOAD_CRC))
 
             with m.State("SETTLE"):

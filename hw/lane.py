@@ -72,7 +72,7 @@ class BeatFifo(wiring.Component):
 
         # What the next word is, and what its leaving means.
         out = data.StructLayout({"word": WORD_BITS, "ends_beat": 1, "ends_lane": 1})
-        here, kept, offered = Signal(out), Signal(out), Signal(out)
+        here, kept, offered = Signal(out), Signal(out, reset_less=True), Signal(out)
         here_valid, kept_valid = Signal(), Signal()
         finished = Signal(init=1)  # the lane's last word has come out of the memory
         beat = read.data

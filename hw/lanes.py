@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
+from atalanta.golden.params import MAX_SEGMENT_VALUES
 from atalanta.hw.bitwise import every
 from atalanta.hw.coder import VALUE_STAGES
 from atalanta.hw.lane import Lane
@@ -28,7 +29,8 @@ class Lanes(wiring.Component):
     i: segments. i_load, i_beats, i_one, i_tail_m1, i_prime: from the header parser.
     o_serve: which lane gets the next beat, and its size.
     i_beat, i_beat_valid, i_served: that beat, some cycles after, and what was said of it.
-    o: vectors; `o.valid` does not wait for `o.ready`.
+    o: vectors; `o.valid` does not wait for `o.ready`. i_said: a tensor's last one may pass in the next
+        cycle and from then on; until then it stays, whatever `o.ready` says.
     o_slot: a slot runs in this cycle. o_blocked: it would, but for `o`.
     o_active: a segment is being decoded. o_emits: values are on their way to `o`.
     o_illegal, o_not_whole: a value was illegal; a lane did not end with its bits. For one cycle.
@@ -49,6 +51,7 @@ class Lanes(wiring.Component):
                 "i_beat_valid": In(1),
                 "i_served": In(serve_layout(p)),
                 "o": Out(stream.Signature(vector_layout(p))),
+                "i_said": In(1),
                 "o_slot": Out(1),
                 "o_blocked": Out(1),
                 "o_active": Out(1),
@@ -98,16 +101,17 @@ class Lanes(wiring.Component):
             ]
 
         # Slots: counters say what is left, registers beside them what that means for this slot.
-        segment = Signal(atalanta_layout(p))
+        segment = Signal(atalanta_layout(p), reset_less=True)
         initial = Signal(range(p.ways + 1))
         feeds = Signal(count_shape())
-        values = Signal(count_shape())
+        slots = Signal(range(MAX_SEGMENT_VALUES + p.ways + 1))  # left, this one included
         fills, feeds_more, final = Signal(), Signal(), Signal()
         feed, value = Signal(p.lanes), Signal(p.lanes)
         used, full = Signal(p.lanes), Signal(p.lanes)  # lanes in use; those with a value in the last step
         start, slot = Signal(), Signal()
         ready = every(lane.o_ready for lane in lanes)
-        accepts = ~self.o.valid | self.o.ready
+        waits = Signal()  # a tensor's last vector is at `o` and may not pass
+        accepts = ~self.o.valid | (self.o.ready & ~waits)
         m.d.comb += [
             self.i.ready.eq(~self.o_active & ~self.o_emits & ~self.o.valid),
             start.eq(self.i.valid & self.i.ready),
@@ -125,8 +129,8 @@ class Lanes(wiring.Component):
                 fills.eq(1),
                 feeds.eq(coming.steps),
                 feeds_more.eq(coming.steps > 1),
-                values.eq(coming.steps),
-                final.eq(coming.steps == 1),
+                slots.eq(coming.steps + p.ways),
+                final.eq(0),
                 used.eq(Cat(is_used)),
                 full.eq(Cat(is_full)),
                 feed.eq(Mux(coming.steps > 1, Cat(is_used), Cat(is_full))),
@@ -139,14 +143,15 @@ class Lanes(wiring.Component):
                 feeds_more.eq(feeds_more & (feeds != 2)),
                 feed.eq(Mux(feeds_more, Mux(feeds == 2, full, used), 0)),
             ]
-            with m.If(fills):
-                m.d.sync += [initial.eq(initial - 1), fills.eq(initial != 1)]
-                m.d.sync += value.eq(Mux(initial == 1, Mux(final, full, used), 0))
-            with m.Else():
-                m.d.sync += [values.eq(values - 1), final.eq(values == 2)]
-                m.d.sync += value.eq(Mux(values == 2, full, used))
-                with m.If(final):
-                    m.d.sync += self.o_active.eq(0)
+            m.d.sync += [
+                initial.eq(initial - 1),
+                fills.eq(fills & (initial != 1)),
+                slots.eq(slots - 1),
+                final.eq(slots == 2),
+                value.eq(Mux(fills & (initial != 1), 0, Mux(slots == 2, full, used))),
+            ]
+            with m.If(final):
+                m.d.sync += self.o_active.eq(0)
         for number, lane in enumerate(lanes):
             m.d.comb += [
                 lane.i_start.eq(start),
@@ -175,8 +180,11 @@ class Lanes(wiring.Component):
         illegal = Cat(lane.o_illegal for lane in lanes).any()
         m.d.comb += self.o_emits.eq(Cat(vector.valid for vector in vectors[1:]).any())
         m.d.sync += self.o_illegal.eq(accepts & leaves.valid & illegal)
+        with m.If(self.i_said):
+            m.d.sync += waits.eq(0)
         with m.If(accepts):
             m.d.sync += [
+                waits.eq(leaves.valid & leaves.end & ~self.i_said),
                 *(after.eq(before) for before, after in pairwise(vectors)),
                 self.o.valid.eq(leaves.valid),
                 self.o.p.values.eq(Cat(lane.o_value for lane in lanes)),
@@ -186,6 +194,6 @@ class Lanes(wiring.Component):
             ]
 
         ended = Signal()  # a segment without values ends as it starts; its lanes are to be empty
-        m.d.sync += ended.eq((slot & final & ~fills) | (start & (self.i.p.steps == 0)))
+        m.d.sync += ended.eq((slot & final) | (start & (self.i.p.steps == 0)))
         m.d.comb += self.o_not_whole.eq(ended & ~every(lane.o_whole for lane in lanes))
         return m

@@ -59,7 +59,7 @@ class Lengths(wiring.Component):
         m.d.comb += lanes.eq(1 << self.i_lanes_log2)
 
         # What stands behind the lanes' lengths is not theirs.
-        extras = [Signal(LANE_LENGTH.width, name=f"extra{i}") for i in range(self.group)]
+        extras = [Signal(LANE_LENGTH.width, name=f"extra{i}", reset_less=True) for i in range(self.group)]
         here = Signal(self.group)
         index = Signal.like(self.i_index)
         write = Signal()
@@ -71,7 +71,7 @@ class Lengths(wiring.Component):
                 extra.eq(Mux(self.i_write & is_lane, self.i_block.word_select(i, LANE_LENGTH.width), 0)),
             ]
 
-        nbytes = [Signal(BYTES_BITS, name=f"bytes{i}") for i in range(self.group)]
+        nbytes = [Signal(BYTES_BITS, name=f"bytes{i}", reset_less=True) for i in range(self.group)]
         load = Signal(p.lanes)
         total = Signal(BYTES_BITS + 7)
         extra_sum = Signal(LANE_LENGTH.width + 3)

@@ -77,20 +77,20 @@ class PayloadCrc(wiring.Component):
         with m.Elif(use):
             m.d.sync += [words.eq(words - 1), first.eq(0)]
 
-        masked = Signal(8 * nbytes)
+        masked = Signal(8 * nbytes, reset_less=True)
         masked_valid = Signal()
-        masked_first = Signal()
-        masked_at = Signal.like(at)
-        m.d.sync += [masked_valid.eq(use), masked_first.eq(first), masked_at.eq(at)]
+        ones = Array(Const(_after_zeros(nbytes - i), CRC_BITS) for i in range(nbytes))
+        masked_ones = Signal(CRC_BITS)  # what the initial ones have become, with the first word
+        m.d.sync += [masked_valid.eq(use), masked_ones.eq(Mux(first, ones[at], 0))]
         for byte in range(nbytes):
             keep = (~first | (byte >= at)) & ((words != 1) | (byte <= last_byte))
             m.d.sync += masked.word_select(byte, 8).eq(Mux(keep, self.i_word.word_select(byte, 8), 0))
 
         state = Signal(CRC_BITS)
-        ones = Array(Const(_after_zeros(nbytes - i), CRC_BITS) for i in range(nbytes))
-        with m.If(masked_valid):
-            before = Mux(masked_first, 0, state)
-            m.d.sync += state.eq(advance(before, masked) ^ Mux(masked_first, ones[masked_at], 0))
+        with m.If(start[1]):
+            m.d.sync += state.eq(0)
+        with m.Elif(masked_valid):
+            m.d.sync += state.eq(advance(state, masked) ^ masked_ones)
 
         expected = Signal(CRC_BITS)
         zeros = Signal(range(nbytes))

@@ -60,6 +60,7 @@ class Reader(wiring.Component):
         # What is left of the descriptor, in words, and the next burst of it.
         at = Signal(p.address_bits - shift)
         left = Signal(LENGTH_BITS - shift + 1)
+        none = Signal(init=1)  # nothing is left
         first = Signal()
         place = Signal(range(ratio(p)))
         length = Signal(range(p.burst_beats + 1))
@@ -77,12 +78,12 @@ class Reader(wiring.Component):
         page_first = (in_page > page_words - p.burst_beats) & (high | (in_page + low > page_words))
         limit = Mux(high | (low > p.burst_beats), p.burst_beats, low)
         m.d.comb += [
-            self.i.ready.eq((left == 0) & ~self.i_stop),
+            self.i.ready.eq(none & ~self.i_stop),
             load.eq(length_known & (~burst_valid | issue)),
         ]
         m.d.sync += [
             length.eq(Mux(page_first, page_words - in_page, limit)),
-            length_known.eq((left != 0) & ~load),
+            length_known.eq(~none & ~load),
         ]
         with m.If(self.i.valid & self.i.ready):
             start = self.i.p.address
@@ -90,6 +91,7 @@ class Reader(wiring.Component):
             m.d.sync += [
                 at.eq(start[shift:]),
                 left.eq(end[shift:]),
+                none.eq(0),
                 first.eq(1),
                 place.eq(start[min(p.axi_bytes, p.beat_bytes).bit_length() - 1 :]),
             ]
@@ -103,6 +105,7 @@ class Reader(wiring.Component):
                 burst_valid.eq(1),
                 at.eq(at + length),
                 left.eq(left - length),
+                none.eq(length == left),
                 first.eq(0),
             ]
         with m.Elif(issue):
@@ -117,7 +120,7 @@ class Reader(wiring.Component):
             fits.eq(burst_valid & (free >= burst) & ~issue),
         ]
         with m.If(self.i_stop):
-            m.d.sync += [left.eq(0), length_known.eq(0), burst_valid.eq(0), fits.eq(0)]
+            m.d.sync += [none.eq(1), length_known.eq(0), burst_valid.eq(0), fits.eq(0)]
         with m.If(issue):
             m.d.sync += [
                 axi.arvalid.eq(1),
@@ -155,7 +158,7 @@ class Reader(wiring.Component):
             prefetch.o.ready.eq(gearbox.i.ready),
             popped.eq(prefetch.o.valid & prefetch.o.ready),
             self.o_idle.eq(
-                (left == 0)
+                none
                 & ~burst_valid
                 & ~axi.arvalid
                 & ~bursts.r_rdy

@@ -29,7 +29,7 @@ class Rows(wiring.Component):
     Attributes:
     ----------
     i_block, i_index, i_write: one block of the section.
-    i_rows, i_bits, i_signed: from the base header.
+    i_rows, i_bits, i_signed: from the base header, known a cycle before the section's last block.
     o_table: the table; rows beyond i_rows are out of reach.
     o_good: the rows tile the values and the counts.
     """
@@ -70,7 +70,7 @@ class Rows(wiring.Component):
         p, m = self._p, Module()
         if not p.atalanta:
             return m  # nothing drives its ports: they stay 0
-        section = Signal(8 * BLOCK_BYTES * self.blocks)
+        section = Signal(8 * BLOCK_BYTES * self.blocks, reset_less=True)
         with m.If(self.i_write):
             m.d.sync += section.word_select(self.i_index, 8 * BLOCK_BYTES).eq(self.i_block)
 
@@ -81,9 +81,15 @@ class Rows(wiring.Component):
         m.d.sync += [good[p.rows :].eq(Cat(v_min[0] == 0, cum[0] == 0)), self.o_good.eq(good.all())]
         values = Signal(p.value_bits + 1)
         middle = Signal(p.value_bits)
-        m.d.comb += [values.eq(1 << self.i_bits), middle.eq(Mux(self.i_signed, values >> 1, 0))]
+        are_here, are_final = Signal(p.rows), Signal(p.rows)
+        m.d.sync += [
+            values.eq(1 << self.i_bits),
+            middle.eq(Mux(self.i_signed, (1 << self.i_bits) >> 1, 0)),
+            are_here.eq(Cat(row < self.i_rows for row in range(p.rows))),
+            are_final.eq(Cat(row + 1 == self.i_rows for row in range(p.rows))),
+        ]
         for row in range(p.rows):
-            here, final = row < self.i_rows, row + 1 == self.i_rows
+            here, final = are_here[row], are_final[row]
             v_end = Mux(final, values, v_min[row + 1])
             cum_end = Mux(final, total, cum[row + 1])
             out = self.o_table[row]

@@ -178,7 +178,7 @@ def test_published_coder(check: Prove) -> None:
         ('s["low"] + s["end"] - 1)', 's["low"] + s["end"])', "window"),
         ("(bits >> cut_shift) &", "bits &", "value"),
         ("offset > last[-1]", "offset >= last[-1]", "illegal"),
-        ('"delta": Mux(self.i_initial, 0, end_delta)', '"delta": end_delta', "first"),
+        ('"delta": (end_delta & ~self.i_initial.replicate(code))', '"delta": end_delta', "first"),
         (
             '"take": s["shift"] + data.View(row_layout(p), s["row"]).offset_bits',
             '"take": s["shift"]',

@@ -120,7 +120,7 @@ class AlignerBench:
         ctx.set(dut.i_size_m1, size - 1)
         ctx.set(dut.i_tag.header, tag)
         assert ctx.get(dut.o_at) == (d.offset + at) % self.p.beat_bytes
-        await ctx.tick().until(dut.o_pulled)
+        await ctx.tick().until(dut.o_accepts)
         self.pulled.append(self.bench.cycle - 1)
         self.due.append((int.from_bytes(d.data[at : at + size], "little"), size - 1, tag))
         ctx.set(dut.i_pull, 0)
@@ -175,7 +175,7 @@ def test_a_piece_after_the_latency_and_no_earlier() -> None:
     dut = Aligner(p)
     bench = Bench(dut)
     bench.produce(dut.i, [{"data": 0x1234, "last": 1, "error": 0}])
-    seen = bench.sample(dut.o_pulled, dut.o_valid)
+    seen = bench.sample(dut.i_pull & dut.o_accepts, dut.o_valid)
 
     async def one_piece(ctx: Any) -> None:
         ctx.set(dut.i_open, 1)
@@ -184,7 +184,7 @@ def test_a_piece_after_the_latency_and_no_earlier() -> None:
         await ctx.tick().repeat(4)  # until the word is at hand
         ctx.set(dut.i_pull, 1)
         ctx.set(dut.i_size_m1, 1)
-        await ctx.tick().until(dut.o_pulled)
+        await ctx.tick().until(dut.o_accepts)
         ctx.set(dut.i_pull, 0)
         await ctx.tick().repeat(4)
 

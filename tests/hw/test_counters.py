@@ -8,7 +8,7 @@ from hw_bench import Bench
 from atalanta.golden.decoder import CAUSES
 from atalanta.hw.counters import Counters
 
-LATENCY = 2
+LATENCY = 3
 """Cycles from an event to its count."""
 
 

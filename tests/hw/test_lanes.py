@@ -82,6 +82,7 @@ class LanesBench:
 
     async def _parser(self, ctx: Any) -> None:
         dut, p, due = self._dut, self._p, 0
+        ctx.set(dut.i_said, 1)
         for one in self._todo:
             nbytes = one.segment.layout.lane_bytes + [0] * (p.lanes - one.lanes)
             beats = [-(-n // p.beat_bytes) for n in nbytes]

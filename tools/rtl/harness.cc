@@ -146,7 +146,7 @@ class Session {
   }
 
  private:
-  static constexpr i64 kSettle = 3;  // cycles until the counters have counted the last cycle
+  static constexpr i64 kSettle = 4;  // cycles until the counters have counted the last cycle
 
   void edge() {
     core_.clk = 1;
