@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -38,10 +37,6 @@ def run(testbench: str, folder: Path, *, simulator: str = "verilator", tests: st
     testbench: a Python module with cocotb tests.
     """
     text = verilog_of("device", P, TOP)
-    if simulator == "icarus":
-        # Yosys has a register in every combinational block so that it runs at the start. Icarus needs an
-        # event for that, and gives a register its declared value without one.
-        text = re.sub(r"reg (\\\$auto\$verilog_backend\S+) += 0;", r"reg \1 ; initial \1 <= 0;", text)
     key = hashlib.sha256("\0".join([text, PUBLIC, *BUILD_ARGS[simulator]]).encode()).hexdigest()[:24]
     build = cache_folder() / "cocotb" / f"{simulator}-{key}"
     build.mkdir(parents=True, exist_ok=True)
