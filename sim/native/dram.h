@@ -10,7 +10,8 @@
 //                oldest request with such a command gets it (first ready, first come, first served).
 //                A row with requests still waiting is closed for another one only after `row_hits` of them.
 //   4. schedule  one request moves to the queue of its bank: the oldest whose queue has a place, from the
-//                write buffer while it drains, else from the read queue.
+//                write buffer while it drains, else from the read queue. A write waits for an earlier read of its
+//                burst; after a cycle in which one did comes a read.
 //
 // Nothing happens between two cycles in which one of these four can act, so `run` visits only such cycles.
 // A run that visits every cycle (`every_cycle`) gives the same result; a test holds the two together.
