@@ -13,7 +13,8 @@
 //                write buffer while it drains, else from the read queue. A write waits for an earlier read of its
 //                burst; after a cycle in which one did comes a read.
 //
-// Nothing happens between two cycles in which one of these four can act, so `run` visits only such cycles.
+// Nothing happens between two cycles in which one of these four can act, so `run` visits only such cycles, and
+// reads of open rows that come together while nothing else waits are served in one visit.
 // A run that visits every cycle (`every_cycle`) gives the same result; a test holds the two together.
 //
 // Timing rules: JESD79-4 (DDR4), JESD209-4/-5 (LPDDR4/5), JESD235 (HBM). Power-down and self-refresh do
