@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from importlib import util
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 from atalanta.golden.decoder import DecoderParams
 from atalanta.tools.cli import main
 from atalanta.tools.rtl.build import BuildError
-from atalanta.tools.synth import cells, ecp5, netlist, parts, tools
+from atalanta.tools.synth import cells, ecp5, fanout, netlist, parts, tools
 from atalanta.tools.synth.result import Path as TimingPath
 from atalanta.tools.synth.result import Result
 
@@ -46,6 +47,28 @@ def test_registers_at_ports_are_told_from_the_components_own(tmp_path: Path) -> 
     path.write_text(json.dumps({"modules": {parts.TOP: {"ports": ports, "cells": found}}}))
     assert netlist.port_registers(path, "FF", "D", "Q") == 2
     assert netlist.port_registers(path, "other", "D", "Q") == 0
+
+
+def test_copies_drive_few_each_and_say_the_same(tmp_path: Path) -> None:
+    # input 2 -> lut -> 9 -> lut -> 3 -> 3,000 flip-flops: the second lut's copies are many for the first
+    def cell(kind: str, source: int, output: int) -> dict[str, object]:
+        directions = {"A": "input", "Z": "output"}
+        return {"type": kind, "port_directions": directions, "connections": {"A": [source], "Z": [output]}}
+
+    cells = {"lut": cell("LUT", 9, 3), "before": cell("LUT", 2, 9)}
+    cells |= {f"flop{i:04}": cell("FF", 3, 100 + i) for i in range(1000 * 3)}
+    bits = [2, 3, 9, *range(100, 3100)]
+    netlist_json = {"modules": {parts.TOP: {"cells": cells, "netnames": {"all": {"bits": bits}}}}}
+    path = tmp_path / "netlist.json"
+    path.write_text(json.dumps(netlist_json))
+    fanout.copy_drivers(path, ("LUT",))
+    after = json.loads(path.read_text())["modules"][parts.TOP]["cells"]
+    source = {c["connections"]["Z"][0]: c["connections"]["A"][0] for c in after.values()}
+    assert len(source) == len(after)  # every net has one driver
+    sinks = Counter(c["connections"]["A"][0] for c in after.values())
+    assert max(n for net, n in sinks.items() if net != 2) <= fanout.MOST
+    for i in range(3000):
+        assert source[source[source[100 + i]]] == 2  # through a copy of each
 
 
 def test_memory_bits(tmp_path: Path) -> None:
@@ -117,7 +140,7 @@ def test_a_binary_search_multiplies_once_a_level(tmp_path: Path) -> None:
         arguments = ["verilog", "--top", "lane", "--rows", "16", "--search", search, "-o", str(path)]
         run = CliRunner().invoke(main, arguments)
         assert run.exit_code == 0, run.output
-        found = re.findall(r"= (\w+_range \* \S+);", path.read_text())
+        found = re.findall(r"= (\w+_range \* \S+);|^  \w+_product (\S+) \(", path.read_text(), re.MULTILINE)
         assert len(set(found)) == products
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.tools.synth import netlist, tools
+from atalanta.tools.synth.fanout import MOST, copy_drivers
 from atalanta.tools.synth.parts import TOP, verilog_with_registers
 from atalanta.tools.synth.result import Path as TimingPath
 from atalanta.tools.synth.result import Result
@@ -96,6 +97,7 @@ def synthesise(part: str, p: DecoderParams, *, device: str, speed: int, mhz: flo
     def work(folder: Path) -> Result:
         (folder / f"{TOP}.v").write_text(verilog)
         tools.yosys(_SCRIPT, folder)
+        copy_drivers(folder / "netlist.json", ("LUT4", "TRELLIS_FF"))
         reports = [_place_and_route(folder, device, speed, mhz, seed) for seed in range(1, seeds + 1)]
         fmax = [next(iter(r["fmax"].values()))["achieved"] for r in reports]
         best = reports[fmax.index(max(fmax))]
@@ -109,7 +111,7 @@ def synthesise(part: str, p: DecoderParams, *, device: str, speed: int, mhz: flo
         }
         return Result(part, NAME, area, [round(f, 1) for f in fmax], _timing_path(best))
 
-    return tools.cached([NAME, _SCRIPT, verilog, device, str(speed), str(mhz), str(seeds)], work)
+    return tools.cached([NAME, _SCRIPT, str(MOST), verilog, device, str(speed), str(mhz), str(seeds)], work)
 
 
 def _place_and_route(folder: Path, device: str, speed: int, mhz: float, seed: int) -> dict[str, Any]:
