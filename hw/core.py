@@ -205,7 +205,8 @@ class Core(wiring.Component):
             packer.i.payload.eq(vector),
             packer.i.valid.eq((vector_valid & passes & ~failing) | terminator),
             # Decoders know late in a cycle whether they move on, so they learn early what may pass.
-            lanes.o.ready.eq(packer.i.ready),
+            packer.i_will_block.eq(skid.o_will_block),
+            lanes.o.ready.eq(~packer.o_blocked),
             unpacker.o.ready.eq(packer.i.ready & (~unpacker.o.p.end | said_good)),
         ]
         ends = vector_valid & vector.end & passes & packer.i.ready & ~failing

@@ -36,6 +36,8 @@ class Packer(wiring.Component):
 
     Latency 1 cycle; 1 vector per cycle; back-pressure on `o`. Only the tensor's last word may be
     partly filled.
+
+    i_will_block: `o.ready` is low in the next cycle. o_blocked: `i.ready` is low, from a register.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -44,6 +46,8 @@ class Packer(wiring.Component):
             {
                 "i": In(stream.Signature(vector_layout(p))),
                 "o": Out(stream.Signature(word_layout(p))),
+                "i_will_block": In(1),
+                "o_blocked": Out(1),
             }
         )
 
@@ -59,12 +63,16 @@ class Packer(wiring.Component):
             accepted.eq(self.i.valid & self.i.ready),
             after.eq(place + (1 << self.i.p.width_log2)),
         ]
+        filled = Signal()
+        m.d.comb += filled.eq((after == p.out_values) | self.i.p.end)
+        still = self.o.valid & ~self.o.ready
+        m.d.sync += self.o_blocked.eq(self.i_will_block & Mux(accepted, filled, still))
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(accepted):
             m.d.sync += [
                 place.eq(Mux(self.i.p.end, 0, after)),
-                self.o.valid.eq((after == p.out_values) | self.i.p.end),
+                self.o.valid.eq(filled),
                 self.o.p.end.eq(self.i.p.end),
                 self.o.p.bad.eq(self.i.p.bad),
             ]
@@ -86,19 +94,25 @@ class Skid(wiring.Component):
     """Two registers between stages: neither side's handshake is combinational on the other's.
 
     Latency 1 cycle; 1 transfer per cycle; back-pressure on `o`. AXI4-Stream's rules hold at `o`: it
-    does not wait for ready, and its payload stays until taken (IHI 0051, 2.2).
+    does not wait for ready, and its payload stays until taken (IHI 0051, 2.2). `o_will_block`: `i.ready` is
+    low in the next cycle.
     """
 
     def __init__(self, shape: Shape | ShapeCastable) -> None:
         self._shape = shape
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        super().__init__(
+            {"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "o_will_block": Out(1)}
+        )
 
     def elaborate(self, _platform: object) -> Module:
         """The spare register holds what came in while the output was blocked."""
         m = Module()
         spare = Signal(self._shape)
         spare_valid = Signal()
-        m.d.comb += self.i.ready.eq(~spare_valid)
+        m.d.comb += [
+            self.i.ready.eq(~spare_valid),
+            self.o_will_block.eq(self.o.valid & ~self.o.ready & (spare_valid | self.i.valid)),
+        ]
         with m.If(~self.o.valid | self.o.ready):
             with m.If(spare_valid):
                 m.d.sync += [self.o.payload.eq(spare), self.o.valid.eq(1), spare_valid.eq(0)]

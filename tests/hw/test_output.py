@@ -4,11 +4,13 @@ from random import Random
 from typing import Any
 
 import pytest
-from amaranth.hdl import unsigned
+from amaranth.hdl import Module, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect, flipped
 from hw_bench import Bench, Pauses, cycles, either_side, every_pause, payloads
 
 from atalanta.golden.decoder import DecoderParams
-from atalanta.hw.output import Packer, Skid
+from atalanta.hw.output import Packer, Skid, word_layout
 
 LATENCY = 1
 """Of either."""
@@ -149,3 +151,37 @@ def test_skid_handshakes_are_registers(pauses: Pauses) -> None:
 
     bench.add(toggle)
     bench.run()
+
+
+class PackedAndSkid(wiring.Component):
+    """Packer and skid in a row, as the core has them."""
+
+    def __init__(self, p: DecoderParams) -> None:
+        self.packer, self.skid = Packer(p), Skid(word_layout(p))
+        i, o = self.packer.signature.members["i"], self.skid.signature.members["o"]
+        super().__init__({"i": i, "o": o})
+
+    def elaborate(self, _platform: object) -> Module:
+        """Nothing but wires."""
+        m = Module()
+        m.submodules += [self.packer, self.skid]
+        connect(m, flipped(self.i), self.packer.i)
+        connect(m, self.packer.o, self.skid.i)
+        connect(m, self.skid.o, flipped(self.o))
+        m.d.comb += self.packer.i_will_block.eq(self.skid.o_will_block)
+        return m
+
+
+@either_side
+def test_blocked_is_not_ready(give: Pauses, take: Pauses) -> None:
+    p = DecoderParams(lanes=4)
+    random = Random(5)
+    sent = tensors(random, p)
+    dut = PackedAndSkid(p)
+    bench = Bench(dut)
+    counts = [max(-(-len(tensor) * (1 << tensor[0]["width_log2"]) // p.out_values), 1) for tensor in sent]
+    bench.produce(dut.i, [vector for tensor in sent for vector in tensor], give)
+    bench.consume(dut.o, sum(counts), take)
+    seen = bench.sample(dut.packer.i.ready, dut.packer.o_blocked)
+    bench.run()
+    assert all(blocked == (not ready) for ready, blocked in seen)
