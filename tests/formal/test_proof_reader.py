@@ -194,7 +194,7 @@ def test_reaches(check: Prove) -> None:
             hands_on_exactly,
             "bursts.r_en.eq(axi.rvalid & axi.rlast)",
             "bursts.r_en.eq(axi.rvalid)",
-            "outstanding",
+            "outstanding|idle reader",
         ),
         (hands_on_exactly, "(axi.rresp == Resp.SLVERR) | ", "", "error"),
         (hands_on_exactly, "word.first.eq(incoming.first & ~in_burst)", "word.first.eq(0)", "memory's|last"),
