@@ -33,7 +33,8 @@ class Prefetch(wiring.Component):
             shape=self._shape, depth=self._depth, init=[], attrs={"no_rw_check": 1}
         )
         write, read = words.write_port(), words.read_port()
-        level = Signal(range(self._depth + 1))
+        waiting = Signal(range(self._depth + 1))  # words behind the one at `o`
+        level = Signal(range(self._depth + 2))  # all words, for who watches from outside
 
         def next_place(at: Signal) -> Mux:
             return Mux(at == self._depth - 1, 0, at + 1)
@@ -43,10 +44,11 @@ class Prefetch(wiring.Component):
             write.en.eq(self.i_write),
             read.en.eq(self.o_some & (~self.o.valid | self.o.ready)),
             self.o.payload.eq(read.data),
+            level.eq(waiting + self.o.valid),
         ]
         m.d.sync += [
-            level.eq(level + self.i_write - read.en),
-            self.o_some.eq(self.i_write | Mux(read.en, level != 1, self.o_some)),
+            waiting.eq(waiting + self.i_write - read.en),
+            self.o_some.eq(self.i_write | Mux(read.en, waiting != 1, self.o_some)),
         ]
         with m.If(self.i_write):
             m.d.sync += write.addr.eq(next_place(write.addr))

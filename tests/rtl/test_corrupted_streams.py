@@ -107,6 +107,27 @@ def test_every_damage_ends_in_golden_s_verdict(
     assert seen.keys() >= COMMON
 
 
+@pytest.mark.parametrize("build", BUILDS)
+def test_an_illegal_value_at_the_very_end_comes_before_the_lanes(cores: Cores, build: str) -> None:
+    """The last value is found illegal later than lanes that do not end with their bits, and yet counts."""
+    core = cores(build)
+    random = np.random.default_rng([5, list(BUILDS).index(build)])
+    options = coding_for(core.params) | {"fit": False}
+    seen: Counter[ErrorCode] = Counter()
+    for number in range(400):
+        count = int(random.integers(20, 100)) * core.params.lanes
+        rare = random.random(count) < 0.3
+        values = np.where(rare, random.integers(0, 77, count), random.integers(0, 2, count)).astype(np.int8)
+        data = bytearray(atalanta.encode(values, **options))
+        end = min(int(random.integers(1, 24)) * core.params.lanes, len(data) // 3)
+        data[-end:] = random.bytes(end)
+        seal(data, payloads=True)
+        expected = due(bytes(data), core.params)
+        check(run_one(core, bytes(data), count, random), expected, what=f"stream {number}")
+        seen[expected.code] += 1
+    assert seen.keys() >= {ErrorCode.VALUE, ErrorCode.LANE}
+
+
 @pytest.mark.parametrize("codec", ["atalanta", "shapeshifter"])
 def test_a_count_far_beyond_the_payload(cores: Cores, codec: str) -> None:
     """The decoder goes on with zeros to the last value, as golden does, and then says LANE."""
