@@ -171,12 +171,14 @@ def test_window_is_synthesised(target: str, tmp_path: Path, monkeypatch: pytest.
     assert run.exit_code == 0, run.output
     (result,) = json.loads(run.output)["results"]
     # Two words, two valid bits, a position and the overrun bit: whatever the tools do, these stay.
-    assert result["area"]["ff"] == 2 * 32 + 2 + 5 + 1
+    held = 2 * 32 + 2 + 5 + 1
     assert result["fmax_mhz"][0] > 50
     assert result["path"]["levels"] > 0
     if target == ecp5.NAME:
+        assert held <= result["area"]["ff"] <= held + 5  # and copies of the position, which drives many
         assert result["area"]["lut4"] >= 5 * 32  # a multiplexer per bit and level
         assert result["area"]["dsp"] == 0
     else:
+        assert result["area"]["ff"] == held
         assert 0.5 < result["area"]["kge"] < 5
         assert result["area"]["ram_bits"] == 0
