@@ -48,14 +48,11 @@ class Aligner {
     return {noted, cut};
   }
 
-  // Were beats b - 2 and b - 1 cut, and words taken in, at their pace, as far as beat b can tell? `pace`: of beat b.
-  bool at_pace(const std::int32_t* pace, i64 base) const {
-    return words_.words_are_beats() && cut_ == base + pace[-1] && cut_before_ == base + pace[-2] && word_ == cut_ &&
-           next_ == cut_;
-  }
-
-  // Pulls whole beats at their pace as long as each one's advance finds a word there; at most `most`. How many.
+  // Pulls whole beats at their pace, the first in cycle base + pace[0], as long as each one's advance finds a word
+  // there: at most `most`. Returns how many; none if the two beats before did not keep it, or their words.
   i64 keep_pace(const std::int32_t* pace, i64 base, i64 most) {
+    const bool kept = cut_ == base + pace[-1] && cut_before_ == base + pace[-2] && word_ == cut_ && next_ == cut_;
+    if (!kept || !words_.words_are_beats()) return 0;
     // `fetch` takes a word in the cycle behind that in which the word before came into `next`: the beat before was cut.
     const i64 pulled = words_.keep_pace(pace - 1, base + 1, std::min(most, left_));
     if (pulled == 0) return 0;

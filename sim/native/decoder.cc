@@ -119,14 +119,13 @@ i64 Decoder::lanes(const DecoderSegment& segment, i64 checked) {
       }
       if (beat.fresh && settled == segment.lanes && asking.free(asked) && slots.on_time()) {
         while (run != runs_end && run->to <= b) ++run;
-        if (run != runs_end && b >= run->from + 2 && aligner_.at_pace(segment.pace + b, slots.base())) {
-          const i64 n = aligner_.keep_pace(segment.pace + b, slots.base(), run->to - b);
-          if (n > 0) {
-            kept_.push_back({b, b + n, slots.base()});
-            asking = asking_at(segment, b + n - 1, slots.base());
-            b += n - 1;
-            continue;
-          }
+        const bool inside = run != runs_end && b >= run->from + 2;
+        const i64 n = inside ? aligner_.keep_pace(segment.pace + b, slots.base(), run->to - b) : 0;
+        if (n > 0) {
+          kept_.push_back({b, b + n, slots.base()});
+          asking = asking_at(segment, b + n - 1, slots.base());
+          b += n - 1;
+          continue;
         }
       }
       asking.mask(asked);

@@ -151,14 +151,9 @@ bool Channel::serve_hits(Cycle limit) {
   if (waiting_ != in_port_ || refresh_pending_ != 0) return false;
   const Cycle begin = std::max(next_, port_[port_head_].time);
   Place at = map_.place(port_[port_head_].burst);
-  const std::int32_t head = at.queue, rank = banks_[head].rank;
-  const Cycle step = std::max(config_.t_ccd_s, config_.column_slots);
-  Cycle next = std::max(ranks_[rank].read, column_bus_);
+  const std::int32_t rank = banks_[at.queue].rank;
   Hit hits[kMostHits];
-  // Banks of different groups, all ready before the bus is, and whose turns come in this order?
-  bool in_turn = next <= begin + 1;
-  std::uint32_t groups = 0;
-  std::int32_t count = 0, turn = -1;
+  std::int32_t count = 0;
   Cycle end = std::min(limit, refresh_due_);
   std::uint64_t behind = 0;  // the burst behind the last one looked at
   std::size_t arrival = port_head_, left = port_count_;
@@ -174,19 +169,13 @@ bool Channel::serve_hits(Cycle limit) {
     for (std::uint64_t burst = a.burst, id = a.id;; id += 2) {
       const Bank& b = banks_[at.queue];
       if (b.row != at.row || b.rank != rank) return false;
-      const Cycle time = std::max(begin + count + 1, next), ready = std::max(b.read, groups_[b.group].read);
-      const std::int32_t distance = (at.queue - head) & (queues_ - 1);
-      in_turn = in_turn && ready <= time && distance > turn && (groups >> (b.group & 15) & 1) == 0;
-      turn = distance;
-      groups |= 1u << (b.group & 15);
-      hits[count++] = Hit{id, at.queue, b.group, at.column, ready, time};
-      next = time + step;
+      hits[count++] = Hit{id, at.queue, b.group, at.column, std::max(b.read, groups_[b.group].read), 0};
       if (++burst == behind) break;
       at = map_.next(at, burst);
     }
     if (++arrival == port_.size()) arrival = 0;
   }
-  if (!in_turn && !time_hits(hits, count, begin)) return false;
+  if (!time_hits(hits, count, begin)) return false;
   const Cycle last = hits[count - 1].time;
   if (last >= end) return false;
 

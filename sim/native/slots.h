@@ -18,7 +18,7 @@ namespace atalanta {
 class Slots {
  public:
   Slots(Emitter& emitter, i64 count, i64 silent, i64 width, i64 start)
-      : emitter_(emitter), count_(count), silent_(silent), width_(width), start_(start), cycle_(start) {}
+      : emitter_(emitter), count_(count), silent_(silent), width_(width), cycle_(start) {}
 
   // Slot `slot`, which has not run, cannot run before `cycle`.
   void need(i64 slot, i64 cycle) {
@@ -50,7 +50,6 @@ class Slots {
   i64 last() const { return cycle_; }
   i64 base() const { return cycle_ - slot_; }  // the cycle of slot 0 if there had been no pause
   bool on_time() const { return late_.empty(); }  // no slot to come is known to wait
-  i64 start() const { return start_; }
   i64 ran() const { return slot_ + 1; }
 
   std::vector<Interval> waits;  // cycles without a slot in which some beat was not there
@@ -76,7 +75,7 @@ class Slots {
   }
 
   Emitter& emitter_;
-  const i64 count_, silent_, width_, start_;
+  const i64 count_, silent_, width_;
   i64 slot_ = -1, cycle_, earliest_ = 0;
   std::vector<Run> runs_;
   std::deque<Run> late_;  // beats that hold up their slots, by slot

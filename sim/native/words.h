@@ -105,8 +105,7 @@ class Words {
     i64 popped = 0;
     pops_.expect(pace, base);
     while (popped < most) {
-      while (next_span_ == spans_end_ && !failed()) advance();
-      if (failed()) break;
+      if (!arrived()) break;
       Memory::Span& span = spans_[next_span_];
       // A pace takes one word a cycle at most, so what arrives one a cycle is there if the first is.
       if (span.first + kPrefetch > base + pace[popped]) break;
@@ -138,10 +137,15 @@ class Words {
     pops_.push(cycle);
   }
 
+  // Brings the arrival of the next bus word into `spans`; false if there will be none.
+  bool arrived() {
+    while (next_span_ == spans_end_ && !failed()) advance();
+    return !failed();
+  }
+
   // Arrival of the next bus word at the prefetch FIFO.
   i64 arrival() {
-    while (next_span_ == spans_end_ && !failed()) advance();
-    if (failed()) return 0;
+    if (!arrived()) return 0;
     Memory::Span& span = spans_[next_span_];
     if (--span.beats == 0) ++next_span_;
     return span.first++;

@@ -175,7 +175,7 @@ def test_window_is_synthesised(target: str, tmp_path: Path, monkeypatch: pytest.
     assert result["fmax_mhz"][0] > 50
     assert result["path"]["levels"] > 0
     if target == ecp5.NAME:
-        assert held <= result["area"]["ff"] <= held + 5  # and copies of the position, which drives many
+        assert result["area"]["ff"] == held + 2  # and copies of two bits of the position, which drive many
         assert result["area"]["lut4"] >= 5 * 32  # a multiplexer per bit and level
         assert result["area"]["dsp"] == 0
     else:

@@ -49,21 +49,26 @@ def scaling(arrays: Sequence[Array], threads: int, repeats: int = 7) -> Scaling:
         for _, pieces in decode_all(streams, threads=n, input_bytes=raw):
             list(pieces)
 
-    def best(run: Callable[[int], Any]) -> float:
-        times = {1: [float("inf")], threads: [float("inf")]}
-        for _ in range(repeats):
-            for n, taken in times.items():
-                taken.append(_seconds(lambda n=n: run(n)))  # type: ignore[misc]
-        return min(times[1]) / min(times[threads])
+    def gain(run: Callable[[int], Any]) -> float:
+        return _gain(run, threads, repeats)
 
     return Scaling(
         threads=threads,
-        encode=best(encode),
-        decode=best(decode),
-        encode_largest=best(lambda n: container.encode(largest, threads=n)),
-        decode_largest=best(lambda n: container.decode(stream, threads=n)),
+        encode=gain(encode),
+        decode=gain(decode),
+        encode_largest=gain(lambda n: container.encode(largest, threads=n)),
+        decode_largest=gain(lambda n: container.decode(stream, threads=n)),
         ceiling=_ceiling(stream, threads, repeats),
     )
+
+
+def _gain(run: Callable[[int], Any], threads: int, repeats: int) -> float:
+    """The wall time of run(1) over that of run(threads), the best of each, taken by turns."""
+    times = {1: [float("inf")], threads: [float("inf")]}
+    for _ in range(repeats):
+        for n, taken in times.items():
+            taken.append(_seconds(lambda n=n: run(n)))  # type: ignore[misc]
+    return min(times[1]) / min(times[threads])
 
 
 def _seconds(run: Callable[[], Any]) -> float:
@@ -91,8 +96,4 @@ def _ceiling(stream: bytes, threads: int, repeats: int) -> float:
         for thread in running:
             thread.join()
 
-    alone = together = float("inf")
-    for _ in range(repeats):
-        alone = min(alone, _seconds(lambda: all_of(1)))
-        together = min(together, _seconds(lambda: all_of(threads)))
-    return threads * alone / together
+    return threads * _gain(all_of, threads, repeats)
