@@ -1,4 +1,4 @@
-"""Small combinational pieces: leading ones, one-hot selections, places of a ring."""
+"""Small combinational pieces: leading ones, one-hot selections."""
 
 from collections.abc import Iterable, Sequence
 
@@ -21,11 +21,6 @@ def one_hot_mux(select: Iterable[Value], choices: Sequence[Value]) -> Value:
 def position_of(one_hot: Value, positions: Sequence[int]) -> Value:
     """The position that goes with the one bit that is high; 0 if none is."""
     return one_hot_mux(one_hot, [Const(p) for p in positions])
-
-
-def next_place(at: Value, depth: int) -> Value:
-    """The place behind `at` in a ring of so many."""
-    return Mux(at == depth - 1, 0, at + 1)
 
 
 def every(conditions: Iterable[Value]) -> Value:

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.golden.format import WORD_BITS
-from atalanta.hw.bitwise import next_place
 from atalanta.hw.coder import Coder
 from atalanta.hw.table import table_layout
 from atalanta.hw.window import Window
@@ -64,9 +63,12 @@ class BeatFifo(wiring.Component):
         level = Signal(range(p.lane_fifo + 1))
         word = Signal(range(p.beat_bytes * 8 // WORD_BITS))
 
+        def next_place(at: Signal) -> Mux:
+            return Mux(at == p.lane_fifo - 1, 0, at + 1)
+
         m.d.comb += [write.data.eq(self.i_beat), write.en.eq(self.i_write)]
         with m.If(self.i_write):
-            m.d.sync += write.addr.eq(next_place(write.addr, p.lane_fifo))
+            m.d.sync += write.addr.eq(next_place(write.addr))
 
         # What the next word is, and what its leaving means.
         out = data.StructLayout({"word": WORD_BITS, "ends_beat": 1, "ends_lane": 1})
@@ -96,7 +98,7 @@ class BeatFifo(wiring.Component):
         with m.If(moves):
             m.d.sync += word.eq(word + 1)
         with m.If(frees):
-            m.d.sync += [word.eq(0), read.addr.eq(next_place(read.addr, p.lane_fifo))]
+            m.d.sync += [word.eq(0), read.addr.eq(next_place(read.addr))]
         m.d.sync += level.eq(level + self.i_write - frees)
 
         bytes_m1 = beat.size_m1[: (WORD_BITS // 8 - 1).bit_length()]

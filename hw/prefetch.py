@@ -4,8 +4,6 @@ from amaranth.hdl import Module, Mux, Shape, ShapeCastable, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from atalanta.hw.bitwise import next_place
-
 
 class Prefetch(wiring.Component):
     """A FIFO in block RAM. Whoever writes sees to it that there is a place.
@@ -38,6 +36,9 @@ class Prefetch(wiring.Component):
         waiting = Signal(range(self._depth + 1))  # words behind the one at `o`
         level = Signal(range(self._depth + 2))  # all words, for who watches from outside
 
+        def next_place(at: Signal) -> Mux:
+            return Mux(at == self._depth - 1, 0, at + 1)
+
         m.d.comb += [
             write.data.eq(self.i_word),
             write.en.eq(self.i_write),
@@ -50,9 +51,9 @@ class Prefetch(wiring.Component):
             self.o_some.eq(self.i_write | Mux(read.en, waiting != 1, self.o_some)),
         ]
         with m.If(self.i_write):
-            m.d.sync += write.addr.eq(next_place(write.addr, self._depth))
+            m.d.sync += write.addr.eq(next_place(write.addr))
         with m.If(read.en):
-            m.d.sync += read.addr.eq(next_place(read.addr, self._depth))
+            m.d.sync += read.addr.eq(next_place(read.addr))
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += self.o.valid.eq(self.o_some)
         return m
