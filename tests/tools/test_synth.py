@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from importlib import util
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from atalanta.golden.decoder import DecoderParams
 from atalanta.tools.cli import main
 from atalanta.tools.rtl.build import BuildError
-from atalanta.tools.synth import cells, ecp5, fanout, netlist, parts, tools
+from atalanta.tools.synth import cells, ecp5, fanout, netlist, parts, ram_registers, tools
 from atalanta.tools.synth.result import Path as TimingPath
 from atalanta.tools.synth.result import Result
 
@@ -69,6 +70,61 @@ def test_copies_drive_few_each_and_say_the_same(tmp_path: Path) -> None:
     assert max(n for net, n in sinks.items() if net != 2) <= fanout.MOST
     for i in range(3000):
         assert source[source[source[100 + i]]] == 2  # through a copy of each
+
+
+RAM_ENABLE, RAM_CLOCK = 7, 8
+PLAIN = {"CEMUX": "CE", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
+
+
+def ram_netlist(tmp_path: Path, *, reads_beside: bool = False, **changed: object) -> dict[str, Any]:
+    """A RAM with a register behind each of two outputs, one of them changed, drawn into the RAM."""
+    ways = {"DI": "input", "CE": "input", "CLK": "input", "LSR": "input", "Q": "output"}
+
+    def register(d: int, q: int, **wires: object) -> dict[str, Any]:
+        usual = {"DI": [d], "CE": [RAM_ENABLE], "CLK": [RAM_CLOCK], "LSR": ["0"], "Q": [q]}
+        return {
+            "type": "TRELLIS_FF",
+            "parameters": dict(PLAIN),
+            "port_directions": ways,
+            "connections": usual | wires,
+        }
+
+    outputs: dict[str, list[int]] = {"DOA0": [20], "DOB17": [21], "DOB3": []}
+    ram = {
+        "type": "DP16KD",
+        "parameters": {"REGMODE_A": "NOREG", "REGMODE_B": "NOREG"},
+        "port_directions": dict.fromkeys(outputs, "output")
+        | dict.fromkeys(("CLKB", "OCEA", "OCEB"), "input"),
+        "connections": outputs | {"CLKB": [RAM_CLOCK], "OCEA": ["0"], "OCEB": ["1"]},
+    }
+    found = {"ram": ram, "low": register(20, 30), "high": register(21, 31, **changed)}
+    ports = {"o": {"direction": "output", "bits": [20] if reads_beside else [30]}}
+    path = tmp_path / "netlist.json"
+    path.write_text(json.dumps({"modules": {parts.TOP: {"ports": ports, "cells": found}}}))
+    ram_registers.use_output_registers(path)
+    after: dict[str, Any] = json.loads(path.read_text())["modules"][parts.TOP]["cells"]
+    return after
+
+
+def test_registers_behind_a_ram_become_its_own(tmp_path: Path) -> None:
+    after = ram_netlist(tmp_path)
+    assert list(after) == ["ram"]
+    enables = {"OCEA": [RAM_ENABLE], "OCEB": [RAM_ENABLE]}
+    assert after["ram"]["connections"] == {
+        "DOA0": [30], "DOB17": [31], "DOB3": [], "CLKB": [RAM_CLOCK], **enables
+    }  # fmt: skip
+    assert after["ram"]["parameters"] == {"REGMODE_A": "OUTREG", "REGMODE_B": "OUTREG"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"CE": [9]}, {"CLK": [9]}, {"LSR": [9]}, {"DI": [9], "CE": [21]}, {"reads_beside": True}],
+    ids=["other enable", "other clock", "reset", "no register", "read by another"],
+)
+def test_other_registers_behind_a_ram_stay(tmp_path: Path, changed: dict[str, Any]) -> None:
+    after = ram_netlist(tmp_path, **changed)
+    assert set(after) == {"ram", "low", "high"}
+    assert after["ram"]["parameters"] == {"REGMODE_A": "NOREG", "REGMODE_B": "NOREG"}
 
 
 def test_memory_bits(tmp_path: Path) -> None:
