@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from atalanta.golden.decoder import DecoderParams
 from atalanta.hw.bitwise import shift_right
@@ -25,15 +25,15 @@ class Aligner(wiring.Component):
     Attributes:
     ----------
     i: bus words.
-    i_open, i_offset: the next descriptor may come in; it starts at this byte of its first word.
-        Only while `o_busy` is low.
+    i_open, i_offset: the next descriptor begins at this byte of the next word, which may be here
+        already. Only while `o_busy` is low.
     i_pull, i_size_m1, i_tag: a piece of so many bytes and one is wanted, for `i_tag`.
     o_accepts: a pull is noted in this cycle if there is one.
     o_starved: the oldest one noted waits for its bytes.
     o_piece, o_piece_size_m1, o_tag, o_valid: the piece, with zeros behind it.
     i_drop: throw away what pulls have left of the descriptor.
     o_busy: words of the descriptor are here or to come.
-    o_error: a word of the descriptor had an error response.
+    o_error: a word of the descriptor that has come to hand had an error response.
     o_at: position of the next byte that no pull has asked for.
     o_word, o_held, o_fresh: the word at hand, whether there is one, and for one cycle: it is new.
     """
@@ -93,52 +93,40 @@ class Aligner(wiring.Component):
         with m.If(self.i_pull & self.o_accepts):
             m.d.sync += at.eq(end)
 
-        # The word with the next byte, and up to two after it. One would do, were it not that the memory
-        # would then have to know in the cycle itself whether that one moves on.
-        word, next_word = Signal(8 * p.beat_bytes, reset_less=True), Signal(8 * p.beat_bytes)
-        ahead = [Signal(8 * p.beat_bytes, name=f"ahead{i}", reset_less=True) for i in range(2)]
-        ahead_valid = Signal(2)
-        comes, goes = Signal(), Signal()  # the one of them that is written, read next
-        word_valid, next_valid = Signal(), Signal()
-        more = Signal()
+        # The word with the next byte and the one after it, which may be the next descriptor's. A skid holds
+        # that one: else the memory would have to know in the cycle itself whether it moves on.
+        m.submodules.ahead = ahead = Skid(word_layout(p))
+        connect(m, flipped(self.i), ahead.i)
+        word = Signal(word_layout(p), reset_less=True)
+        word_valid = Signal()
+        opened = Signal()  # the descriptor's last word has not gone
         cut, used_up, advance = Signal(), Signal(), Signal()
         pull = pulls.o.p
         m.d.comb += [
-            pulls.o.ready.eq(word_valid & (~pull.crosses | next_valid)),
+            pulls.o.ready.eq(word_valid & (~pull.crosses | ahead.o.valid)),
             cut.eq(pulls.o.valid & pulls.o.ready),
             self.o_starved.eq(pulls.o.valid & ~pulls.o.ready),
-            used_up.eq(Mux(pulls.o.valid, cut & pull.uses_up, self.i_drop)),
-            next_word.eq(Mux(goes, *reversed(ahead))),
-            next_valid.eq(ahead_valid.any()),
-            advance.eq(next_valid & (~word_valid | used_up)),
-            self.i.ready.eq(more & ~ahead_valid.all()),
-            self.o_busy.eq(more | next_valid | word_valid),
-            self.o_word.eq(word),
+            used_up.eq(word_valid & Mux(pulls.o.valid, cut & pull.uses_up, self.i_drop & opened)),
+            ahead.o.ready.eq(~word_valid | used_up),
+            advance.eq(ahead.o.valid & ahead.o.ready),
+            self.o_busy.eq(opened),
+            self.o_word.eq(word.data),
             self.o_held.eq(word_valid),
         ]
         m.d.sync += self.o_fresh.eq(advance)
-        with m.If(advance):
-            m.d.sync += [
-                word.eq(next_word),
-                word_valid.eq(1),
-                ahead_valid.bit_select(goes, 1).eq(0),
-                goes.eq(~goes),
-            ]
-        with m.Elif(used_up):
+        with m.If(used_up):
             m.d.sync += word_valid.eq(0)
-        with m.If(self.i.valid & self.i.ready):
-            for number, place in enumerate(ahead):
-                with m.If(comes == number):
-                    m.d.sync += place.eq(self.i.p.data)
-            m.d.sync += [
-                ahead_valid.bit_select(comes, 1).eq(1),
-                comes.eq(~comes),
-                more.eq(~self.i.p.last),
-                self.o_error.eq(self.o_error | self.i.p.error),
-            ]
+        with m.If(advance):
+            m.d.sync += word_valid.eq(1)
+        with m.If(ahead.o.ready):
+            m.d.sync += word.eq(ahead.o.payload)
+        with m.If(used_up & word.last):
+            m.d.sync += opened.eq(0)
+        with m.If(opened & word_valid & word.error):
+            m.d.sync += self.o_error.eq(1)
 
         keep = Cat(Mux(i <= pull.size_m1, Const(255, 8), 0) for i in range(p.beat_bytes))
-        bytes_ = shift_right(m, Cat(word, next_word), pull.at, 8 * p.beat_bytes, unit=8)
+        bytes_ = shift_right(m, Cat(word.data, ahead.o.p.data), pull.at, 8 * p.beat_bytes, unit=8)
         piece = Signal(8 * p.beat_bytes, reset_less=True)
         m.d.sync += [
             self.o_valid.eq(cut),
@@ -149,5 +137,5 @@ class Aligner(wiring.Component):
         m.d.comb += self.o_piece.eq(piece)
 
         with m.If(self.i_open):
-            m.d.sync += [more.eq(1), at.eq(self.i_offset), self.o_error.eq(0)]
+            m.d.sync += [opened.eq(1), at.eq(self.i_offset), self.o_error.eq(0)]
         return m

@@ -177,9 +177,9 @@ class Coder(wiring.Component):
         m.d.comb += [
             shift.eq(Mux(self.i_feed, Mux(self.i_initial, code, end_shift), 0)),
             offset_bits.eq(Mux(self.i_value, end_row.offset_bits, 0)),
-            # Of the four sums of these two only three occur: in the first steps there is no offset.
+            # A slot that finishes no value starts one, or does nothing.
             self.o_take.eq(
-                Mux(self.i_initial, Mux(self.i_feed, code, 0), Mux(self.i_feed, end_take, offset_bits))
+                Mux(self.i_value, Mux(self.i_feed, end_take, end_row.offset_bits), Mux(self.i_feed, code, 0))
             ),
         ]
         refill = self.i_bits[:code] & Mux(self.i_feed, end_mask | self.i_initial.replicate(code), 0)
@@ -189,10 +189,12 @@ class Coder(wiring.Component):
             {
                 "low": end_low & ~self.i_initial.replicate(len(end_low)),
                 "range": Mux(self.i_initial, 1 << code, end_range),
-                "delta": (end_delta & ~self.i_initial.replicate(code)) | refill,
+                "delta": end_delta & ~self.i_initial.replicate(code),
+                "refill": refill,
             },
             always=True,
         )
+        s = s | {"delta": s["delta"] | s["refill"]}
 
         search = self._parallel_search if p.search == "parallel" else self._binary_search
         s, start, end, fields = search(m, register, s)

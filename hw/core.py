@@ -110,11 +110,7 @@ class Core(wiring.Component):
             starts.r_en.eq(header.i.ready),
         ]
         connect(m, flipped(self.m_axi), reader.m_axi)
-        m.d.comb += [
-            aligner.i.payload.eq(reader.o.payload),
-            aligner.i.valid.eq(reader.o.valid),
-            reader.o.ready.eq(aligner.i.ready | stopping),
-        ]
+        connect(m, reader.o, aligner.i)  # while the aligner is reset it takes whatever comes
 
         # Pieces: headers to the parser, payloads to whoever decodes.
         serve = lanes.o_serve
@@ -175,9 +171,9 @@ class Core(wiring.Component):
             unpacker.i.payload.eq(header.o_groups.payload),
             unpacker.i.valid.eq(header.o_groups.valid & lanes_done),
             header.o_groups.ready.eq(unpacker.i.ready & lanes_done),
-            header.i_settled.eq((lanes_done & unpacker_done) | held),
         ]
         m.d.sync += [
+            header.i_settled.eq((lanes_done & unpacker_done) | held),
             header.i_bad.eq(illegal | lanes.o_not_whole | unpacker.o_not_whole),
             header.i_bad_code.eq(Mux(illegal, ErrorCode.VALUE, ErrorCode.LANE)),
         ]

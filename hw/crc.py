@@ -1,6 +1,8 @@
 """CRC-32 of whole blocks, one per cycle."""
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, reduce
+from operator import xor
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
@@ -30,18 +32,36 @@ def _effects(nbytes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     )
 
 
-def advance(state: Value, data: Value) -> Value:
-    """The state after the bytes of `data`, lowest first."""
-    columns = [c for part in _effects(len(data) // 8) for c in part]
-    inputs = Cat(state, data)
-    masks = (sum((c >> bit & 1) << i for i, c in enumerate(columns)) for bit in range(CRC_BITS))
-    return Cat((inputs & Const(mask, len(inputs))).xor() for mask in masks)
+def _sum(columns: Sequence[int], bits: Value) -> Value:
+    """The columns of the bits that are high, added up modulo 2."""
+    masks = (sum((c >> row & 1) << i for i, c in enumerate(columns)) for row in range(CRC_BITS))
+    return Cat((bits & Const(mask, len(bits))).xor() for mask in masks)
+
+
+def advance(state: Value, nbytes: int) -> Value:
+    """The state after so many bytes of zeros; what other bytes add to it is their `effects`."""
+    return _sum(_effects(nbytes)[0], state)
+
+
+PART_BYTES = 4
+"""Bytes whose effect is found in one cycle: those of more would be too long a sum."""
+
+
+def effects(m: Module, data: Value) -> list[Value]:
+    """What the bytes of `data`, lowest first, add to the state, by parts, each in a register."""
+    columns = _effects(len(data) // 8)[1]
+    found: list[Value] = []
+    for first in range(0, len(data), 8 * PART_BYTES):
+        part = slice(first, first + 8 * PART_BYTES)
+        found.append(Signal(CRC_BITS, name=f"effect{first // 8}", reset_less=True))
+        m.d.sync += found[-1].eq(_sum(columns[part], data[part]))
+    return found
 
 
 class Crc(wiring.Component):
     """CRC-32 (as zlib) of blocks.
 
-    Latency 1 cycle from a block to `o_crc`; 1 block per cycle.
+    Latency 2 cycles from a block to `o_crc`; 1 block per cycle.
 
     Attributes:
     ----------
@@ -60,10 +80,17 @@ class Crc(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """Parities of masked words: the tools find what they share."""
+        """What a block adds does not depend on the state, so that half of the parities has a register."""
         m = Module()
+        valid, first = Signal(), Signal()
         state = Signal(CRC_BITS)
+        added = effects(m, self.i_data)
         m.d.comb += self.o_crc.eq(~state)
-        with m.If(self.i_valid):
-            m.d.sync += state.eq(advance(Mux(self.i_first, ONES, state), self.i_data))
+        m.d.sync += [
+            valid.eq(self.i_valid),
+            first.eq(self.i_first),
+        ]
+        with m.If(valid):
+            after = advance(Mux(first, ONES, state), len(self.i_data) // 8)
+            m.d.sync += state.eq(reduce(xor, added, after))
         return m

@@ -139,9 +139,12 @@ class Header(wiring.Component):
         )
 
     def _checks(
-        self, base: data.View, own_bytes: Value, crc: Value, raw_bytes: Value
+        self, base: data.View, crc: Value, none: Value, own: Value, raw_bytes: Value
     ) -> list[tuple[Value, ErrorCode]]:
-        """(ok, code) for every check that waits for the whole header, in the order of FORMAT.md."""
+        """(ok, code) for every check that waits for the whole header, in the order of FORMAT.md.
+
+        none: no section follows the base. own: those that do are Atalanta's, or begin with them.
+        """
         p = self._p
         rows, lengths = self._rows, self._lengths
         atalanta = data.View(layout_of(ATALANTA_PARAMS), base.params)
@@ -151,8 +154,6 @@ class Header(wiring.Component):
         is_atalanta = codec[CodecId.ATALANTA]
         is_groups = codec[CodecId.SHAPESHIFTER]
         is_raw = codec[CodecId.RAW]
-        sections = base.header_bytes - BASE.nbytes
-        own = Mux(is_atalanta, own_bytes, 0)
         built = {
             CodecId.ATALANTA: p.atalanta,
             CodecId.SHAPESHIFTER: p.shapeshifter,
@@ -193,7 +194,7 @@ class Header(wiring.Component):
             (~is_atalanta | atalanta_legal, ErrorCode.HEADER),
             (~is_groups | groups_legal, ErrorCode.HEADER),
             (~is_raw | (raw.reserved == 0), ErrorCode.HEADER),
-            ((sections == own) | (base.shaped & (sections >= own)), ErrorCode.HEADER),
+            (Mux(is_atalanta, own, none | base.shaped), ErrorCode.HEADER),
             (base.bits <= p.value_bits, ErrorCode.UNSUPPORTED),
             (every(~codec[c] | built[c] for c in CodecId), ErrorCode.UNSUPPORTED),
             (~is_atalanta | atalanta_built, ErrorCode.UNSUPPORTED),
@@ -220,55 +221,65 @@ class Header(wiring.Component):
         index = Signal(8)
         last_index = Signal.like(index)
         first_known, first_ok = Signal(), Signal(len(FIRST_ERRORS))  # of the first block, a cycle after it
-        blocks_left = Signal(len(base.header_bytes) - log2(BLOCK_BYTES))  # whole ones, yet to be pulled
-        tail = Signal(log2(BLOCK_BYTES))  # and bytes of the one behind them
-        pulls, pulls_whole = Signal(), Signal()  # what these two mean for the next pull
-        left = Signal(LENGTH_BITS)
+        # What is yet to be pulled of a header: whole blocks, bytes of the one behind them, and what these
+        # two mean for the next pull.
+        pull_layout = data.StructLayout(
+            {
+                "tail": log2(BLOCK_BYTES),
+                "blocks": len(base.header_bytes) - log2(BLOCK_BYTES),
+                "some": 1,
+                "whole": 1,
+            }
+        )
+        pulls, sections = Signal(pull_layout), Signal(pull_layout)
+        left, minus = Signal(LENGTH_BITS), Signal(LENGTH_BITS)  # bytes of the descriptor; taken off next
         payload_left = Signal(LENGTH_BITS)
         countdown = Signal(range(max(CHECK_CYCLES, p.lane_depth) + 1))
 
-        # Where the sections lie, in three steps from the first block on: done when the third one comes.
+        # Where the sections lie: known a cycle before the third block comes, and their bytes with it.
         wide_rows = Signal()
         table_bytes = Signal(range(MAX_ROWS * WIDE_ROW.nbytes + 1))
         table_blocks = Signal(range(MAX_ROWS * WIDE_ROW.nbytes // BLOCK_BYTES + 1))
-        lane_blocks = Signal(range(LANES[-1] // LANES_PER_BLOCK + 1))
+        lane_limit = Signal(range(lengths.blocks + 1))
         own_bytes = Signal.like(base.header_bytes)
         one = atalanta.lanes_log2 == 0
         lanes_bytes = LANE_LENGTH.nbytes << atalanta.lanes_log2
-        lanes_up = (1 << atalanta.lanes_log2) + (LANES_PER_BLOCK - 1)
+        in_table = (atalanta.rows << 2) - Mux(wide_rows, 0, atalanta.rows)
+        in_lanes = ((1 << atalanta.lanes_log2) + (LANES_PER_BLOCK - 1)) >> log2(LANES_PER_BLOCK)
         m.d.sync += [
             wide_rows.eq(base.bits > NARROW_BITS),  # known with the first block
-            table_bytes.eq((atalanta.rows << 2) - Mux(wide_rows, 0, atalanta.rows)),
-            table_blocks.eq((table_bytes + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
+            table_bytes.eq(in_table),
+            table_blocks.eq((in_table + BLOCK_BYTES - 1) >> log2(BLOCK_BYTES)),
             own_bytes.eq(Mux(one, table_bytes, (table_blocks << log2(BLOCK_BYTES)) + lanes_bytes)),
-            lane_blocks.eq(Mux(one, 0, lanes_up >> log2(LANES_PER_BLOCK))),
+            lane_limit.eq(Mux(one, 0, Mux(in_lanes < lengths.blocks, in_lanes, lengths.blocks))),
         ]
         table_index = Signal.like(index)
         lane_index = Signal.like(index)
         in_blocks = Signal()
-        in_sections = Signal()
-        m.d.sync += lane_index.eq(Mux(self.i_valid, lane_index + 1, table_index - table_blocks))
+        in_sections, in_table_section = Signal(), Signal()
+        m.d.sync += [
+            lane_index.eq(Mux(self.i_valid, lane_index + 1, table_index - table_blocks)),
+            in_table_section.eq(
+                Mux(
+                    self.i_valid,
+                    (index >= BASE_BLOCKS - 1) & (index <= table_blocks) & (index <= rows.blocks),
+                    in_sections & (table_index < table_blocks) & (table_index < rows.blocks),
+                )
+            ),
+        ]
         m.d.comb += [
             rows.i_block.eq(block),
             rows.i_index.eq(table_index),
             rows.i_rows.eq(atalanta.rows),
             rows.i_bits.eq(base.bits),
             rows.i_signed.eq(base.signed),
-            rows.i_write.eq(
-                in_sections & self.i_valid & (table_index < table_blocks) & (table_index < rows.blocks)
-            ),
+            rows.i_write.eq(in_table_section & self.i_valid),
             lengths.i_lanes_log2.eq(atalanta.lanes_log2),
             lengths.i_lane_bytes.eq(base.lane_bytes),
             lengths.i_payload_bytes.eq(base.payload_bytes),
             lengths.i_block.eq(block),
             lengths.i_index.eq(lane_index),
-            lengths.i_write.eq(
-                in_sections
-                & self.i_valid
-                & (table_index >= table_blocks)
-                & (lane_index < lane_blocks)
-                & (lane_index < lengths.blocks)
-            ),
+            lengths.i_write.eq(in_sections & self.i_valid & (lane_index < lane_limit)),
         ]
         m.d.sync += lengths.i_base.eq(in_blocks & self.i_valid & (index == 1))
         m.d.comb += [
@@ -311,7 +322,11 @@ class Header(wiring.Component):
         raw_bits, raw_bytes = Signal(LENGTH_BITS + 3), Signal(LENGTH_BITS)
         m.d.sync += [raw_bits.eq(base.count * base.bits), raw_bytes.eq((raw_bits + 7) >> 3)]
         fits = base.payload_bytes <= left
-        checks = self._checks(base, own_bytes, crc.o_crc, raw_bytes)
+        sections_bytes = Cat(sections.tail, sections.blocks)
+        same, longer = Signal(), Signal()
+        m.d.sync += [same.eq(sections_bytes == own_bytes), longer.eq(sections_bytes > own_bytes)]
+        own = sections.some & (same | (base.shaped & longer))
+        checks = self._checks(base, crc.o_crc, ~sections.some, own, raw_bytes)
         verdict, refused = Signal(CODE_BITS), Signal()
         checked = Signal()  # these two have settled
         m.d.sync += checked.eq(0)
@@ -330,23 +345,31 @@ class Header(wiring.Component):
         m.d.comb += [
             self.o_atalanta.valid.eq(offer & is_atalanta),
             self.o_groups.valid.eq(offer & ~is_atalanta),
-            self.o_payload_start.eq(checked),  # of no account if it is refused
             self.o_payload_size.eq(base.payload_bytes),
             self.o_payload_crc.eq(base.payload_crc),
         ]
-        with m.If(Mux(is_atalanta, self.o_atalanta.ready, self.o_groups.ready)):
+        offer_taken = Mux(is_atalanta, self.o_atalanta.ready, self.o_groups.ready)
+        with m.If(offer_taken):
             m.d.sync += offer.eq(0)
 
         pending = Signal(CODE_BITS)
-        ends = Signal()  # with this segment; settled long before the payload is out
+        ends, final = Signal(), Signal()  # with this segment, which says so; settled when a payload is out
         short = Signal()  # ... or has too little behind it
         too_short = Signal()  # for any header; known with its first pull
         m.d.sync += too_short.eq(self.i.ready & (self.i.p.length < BASE.nbytes))
-        m.d.sync += [self.o_error.eq(0), ends.eq(left == 0), short.eq(left < BASE.nbytes), first_known.eq(0)]
+        m.d.sync += [
+            self.o_error.eq(0),
+            first_known.eq(0),
+            minus.eq(0),
+            left.eq(left - minus),
+            ends.eq(left == 0),
+            final.eq((left == 0) & ~base.more),
+            short.eq(left < BASE.nbytes),
+        ]
 
         def stop_pulling() -> None:
             """Neither the parser nor decoders pull from the next cycle on."""
-            m.d.sync += [pulls.eq(0), self.o_payload.eq(0)]
+            m.d.sync += [pulls.some.eq(0), self.o_payload.eq(0)]
 
         def finish(code: Value) -> None:
             """Report the error; nothing more happens until reset."""
@@ -379,44 +402,54 @@ class Header(wiring.Component):
                     stop_pulling()
                     m.next = "SKIM"
 
-        def to_pull(nbytes: Value) -> None:
-            """So many bytes of the header are yet to be pulled."""
+        def before_header() -> None:
+            """In every cycle that may be the last one before a header: enables would come late."""
             m.d.sync += [
-                Cat(tail, blocks_left).eq(nbytes),
-                pulls.eq(nbytes != 0),
-                pulls_whole.eq(nbytes >= BLOCK_BYTES),
+                index.eq(0),
+                in_sections.eq(0),
+                pulls.tail.eq(0),
+                pulls.blocks.eq(BASE_BLOCKS),
+                pulls.whole.eq(1),
             ]
 
         def next_header() -> None:
-            m.d.sync += [index.eq(0), in_sections.eq(0), self.o_payload.eq(0)]
-            to_pull(Const(BASE.nbytes, len(base.header_bytes)))
+            m.d.sync += [pulls.some.eq(1), self.o_payload.eq(0)]
             m.next = "BLOCKS"
 
         # Bytes of a pull are taken off a cycle later: to look them up and subtract them is too long.
         taken = Signal(range(p.beat_bytes + 1))
         gone, empty = Signal(), Signal()  # nothing of the payload is left; there is none
+        over = Signal()  # ... and a decoder has taken its segment
         skim_size_m1 = Signal(range(p.beat_bytes))
         skim_known = Signal()
         m.d.sync += [
             taken.eq(Mux(self.i_pulled, self.i_pulled_m1 + 1, 0)),
             payload_left.eq(payload_left - taken),
             gone.eq(payload_left == taken),
+            over.eq((payload_left == taken) & (~offer | offer_taken)),
             empty.eq(base.payload_bytes == 0),
             skim_size_m1.eq(Mux(payload_left < p.beat_bytes, payload_left - 1, p.beat_bytes - 1)),
             skim_known.eq(~self.i_pulled & (taken == 0)),
         ]
-        block_size_m1 = Mux(pulls_whole, BLOCK_BYTES - 1, tail - 1)
+        # What a tensor's payload leaves of its last word is nobody's.
+        with m.If(self.o_payload & final & (payload_left == taken)):
+            m.d.sync += self.o_drop.eq(1)
+        block_size_m1 = Mux(pulls.whole, BLOCK_BYTES - 1, pulls.tail - 1)
         m.d.comb += [
-            self.o_pull.eq(pulls | (self.o_skim & ~gone & skim_known)),
+            self.o_pull.eq(pulls.some | (self.o_skim & ~gone & skim_known)),
             self.o_size_m1.eq(Mux(self.o_skim, skim_size_m1, block_size_m1)),
         ]
 
         with m.FSM(name="state"):
             with m.State("IDLE"):
-                m.d.comb += [self.i.ready.eq(1), self.o_idle.eq(~self.i.valid)]
-                with m.If(self.i.valid):
+                m.d.comb += [
+                    self.i.ready.eq(~self.i_busy),
+                    self.o_idle.eq(~self.i_busy & ~self.i.valid),
+                ]
+                before_header()
+                with m.If(self.i.valid & self.i.ready):
                     m.d.comb += [self.o_open.eq(1), self.o_offset.eq(self.i.p.offset)]
-                    m.d.sync += left.eq(self.i.p.length)
+                    m.d.sync += [left.eq(self.i.p.length), self.o_drop.eq(0)]
                     next_header()
                 interrupts()
 
@@ -424,9 +457,9 @@ class Header(wiring.Component):
                 m.d.comb += in_blocks.eq(1)
                 with m.If(self.i_pulled):
                     m.d.sync += [
-                        blocks_left.eq(blocks_left - 1),
-                        pulls.eq(pulls_whole & ((blocks_left != 1) | (tail != 0))),
-                        pulls_whole.eq(blocks_left > 1),
+                        pulls.blocks.eq(pulls.blocks - 1),
+                        pulls.some.eq(pulls.whole & ((pulls.blocks != 1) | (pulls.tail != 0))),
+                        pulls.whole.eq(pulls.blocks > 1),
                     ]
                 with m.If(self.i_valid):
                     m.d.sync += [
@@ -439,6 +472,9 @@ class Header(wiring.Component):
                         m.d.sync += [
                             base.as_value()[:BLOCK_BITS].eq(block),
                             last_index.eq((first.header_bytes - 1) >> log2(BLOCK_BYTES)),
+                            Cat(sections.tail, sections.blocks).eq(first.header_bytes - BASE.nbytes),
+                            sections.some.eq(first.header_bytes != BASE.nbytes),
+                            sections.whole.eq(first.header_bytes >= BASE.nbytes + BLOCK_BYTES),
                             first_ok.eq(
                                 Cat(
                                     first.magic == MAGIC,
@@ -450,15 +486,14 @@ class Header(wiring.Component):
                             first_known.eq(1),
                         ]
                     with m.If(index == 1):
-                        m.d.sync += base.as_value()[BLOCK_BITS:].eq(block)
-                        to_pull((base.header_bytes - BASE.nbytes)[: len(base.header_bytes)])
+                        m.d.sync += [base.as_value()[BLOCK_BITS:].eq(block), pulls.eq(sections)]
                     with m.If((index != 0) & (index == last_index)):
                         m.d.sync += countdown.eq(CHECK_CYCLES)
                         m.next = "CHECK"
                 with m.If(too_short):
                     header_error(ErrorCode.TRUNCATED)
                 with m.If(first_known):
-                    m.d.sync += left.eq(left - base.header_bytes)
+                    m.d.sync += minus.eq(base.header_bytes)
                     for ok, code in reversed(list(zip(first_ok, FIRST_ERRORS, strict=True))):
                         with m.If(~ok):
                             header_error(code)
@@ -466,6 +501,7 @@ class Header(wiring.Component):
 
             with m.State("CHECK"):
                 m.d.sync += [countdown.eq(countdown - 1), checked.eq(countdown == 1)]
+                m.d.comb += self.o_payload_start.eq(countdown == 1)  # of no account if it is refused
                 with m.If(checked):
                     with m.If(refused):
                         header_error(verdict)
@@ -473,7 +509,8 @@ class Header(wiring.Component):
                         m.d.sync += [
                             payload_left.eq(base.payload_bytes),
                             gone.eq(empty),
-                            left.eq(left - base.payload_bytes),
+                            over.eq(0),
+                            minus.eq(base.payload_bytes),
                             countdown.eq(atalanta.lane_depth),
                             offer.eq(1),
                             self.o_payload.eq(1),
@@ -491,8 +528,9 @@ class Header(wiring.Component):
                 payload_interrupts()
 
             with m.State("PAYLOAD"):
+                before_header()
                 # In the cycle in which a value turns out to be bad, the segment has not ended well.
-                with m.If(gone & ~offer & self.i_crc_done & ~self.i_bad):
+                with m.If(over & self.i_crc_done & ~self.i_bad):
                     with m.If(~self.i_crc_good):
                         finish(Const(ErrorCode.PAYLOAD_CRC, CODE_BITS))
                     with m.Elif(~base.more & ~ends):
@@ -500,7 +538,7 @@ class Header(wiring.Component):
                     with m.Elif(~base.more):
                         m.d.comb += self.o_good.eq(1)
                         stop_pulling()
-                        m.next = "DROP"
+                        m.next = "IDLE"
                     with m.Elif(short):
                         header_error(ErrorCode.TRUNCATED)
                     with m.Else():
@@ -516,12 +554,6 @@ class Header(wiring.Component):
             with m.State("SETTLE"):
                 with m.If(self.i_settled):
                     finish(pending)
-                interrupts()
-
-            with m.State("DROP"):
-                m.d.comb += self.o_drop.eq(1)
-                with m.If(~self.i_busy):
-                    m.next = "IDLE"
                 interrupts()
 
             with m.State("STOPPED"):

@@ -1,6 +1,6 @@
 """One lane: a few beats, a window of bits, a decoder."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -121,7 +121,7 @@ class Lane(wiring.Component):
     ----------
     i_beats_left: beats of the lane in the next segment, taken over with `i_load`. From then until
         `i_start`, only `i_prime` asks for beats; the lane may still be busy with the segment before.
-    i_prime: ask for one beat, if there is one.
+    i_prime: ask for one beat, if there is one; at the earliest 2 cycles after `i_load`.
     o_ask, o_ask_last: the lane has asked for a beat in the cycle before; it is the lane's last.
     i_beat, i_write: the beats, in the order of asking.
     o_room: a place is free for a beat beyond those asked for.
@@ -129,7 +129,7 @@ class Lane(wiring.Component):
     i_table: its table. i_initial, i_feed, i_value: as for `Coder`.
     o_ready: a step may run. i_step: it does. i_move: values move on.
     o_value, o_illegal: as for `Coder`.
-    o_whole: all bits of the lane and no more have been used; valid after the last step.
+    o_whole: all bits of the lane and no more have been used; valid 2 cycles after the last step.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -166,7 +166,7 @@ class Lane(wiring.Component):
         m.submodules.coder = coder = Coder(p)
 
         beats_left = Signal(32)
-        empty = Signal()
+        loaded, empty = Signal(), Signal()
         started = Signal()
         asks = Signal()
         # An ask leaves through a register: what it is made of comes late in the cycle. So does what it
@@ -185,13 +185,11 @@ class Lane(wiring.Component):
             m.d.sync += beats_left.eq(beats_left - 1)
         with m.If(self.i_start):
             m.d.sync += started.eq(1)
+        m.d.sync += loaded.eq(self.i_load)
         with m.If(self.i_load):
-            m.d.sync += [
-                beats_left.eq(self.i_beats_left),
-                empty.eq(self.i_beats_left == 0),
-                more_than.eq(Cat(self.i_beats_left > n for n in range(2))),
-                started.eq(0),
-            ]
+            m.d.sync += [beats_left.eq(self.i_beats_left), started.eq(0)]
+        with m.If(loaded):
+            m.d.sync += empty.eq(beats_left == 0)
 
         m.d.comb += [
             fifo.i_beat.eq(self.i_beat),
@@ -216,6 +214,9 @@ class Lane(wiring.Component):
             self.o_value.eq(coder.o_value),
             self.o_illegal.eq(coder.o_illegal),
         ]
-        spare = window.o_left - fifo.o_spare_bits
-        m.d.comb += self.o_whole.eq(fifo.o_ended & ~window.o_overrun & (spare >= 0) & (spare < 8))
+        left = window.o_left - fifo.o_spare_bits
+        spare = Signal(left.shape())
+        ended = Signal()
+        m.d.sync += [spare.eq(left), ended.eq(fifo.o_ended)]
+        m.d.comb += self.o_whole.eq(ended & ~window.o_overrun & (spare >= 0) & (spare < 8))
         return m

@@ -195,10 +195,11 @@ class Lanes(wiring.Component):
 
         # A segment without values ends as it starts, its lanes are to be empty. Lanes are reported when the
         # last values are past all that may find them illegal, since that comes first.
-        ended, not_whole = Signal(), Signal()
-        wrong = (ended & ~every(lane.o_whole for lane in lanes)) | not_whole
+        ended, settled, not_whole = Signal(), Signal(), Signal()
+        wrong = (settled & ~every(lane.o_whole for lane in lanes)) | not_whole
         m.d.sync += [
             ended.eq((slot & final) | (start & (self.i.p.steps == 0))),
+            settled.eq(ended),
             not_whole.eq(wrong & self.o_emits),
         ]
         m.d.comb += self.o_not_whole.eq(wrong & ~self.o_emits)

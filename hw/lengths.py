@@ -65,7 +65,7 @@ class Lengths(wiring.Component):
         write = Signal()
         m.d.sync += [index.eq(self.i_index), write.eq(self.i_write)]
         for i, extra in enumerate(extras):
-            is_lane = self.i_index * self.group + i < lanes
+            is_lane = i < lanes  # more lanes than a block's fill all of their blocks
             m.d.sync += [
                 here[i].eq(is_lane),
                 extra.eq(Mux(self.i_write & is_lane, self.i_block.word_select(i, LANE_LENGTH.width), 0)),

@@ -107,17 +107,20 @@ class Skid(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         """The spare register holds what came in while the output was blocked."""
         m = Module()
-        spare = Signal(self._shape)
+        payload, spare = Signal(self._shape, reset_less=True), Signal(self._shape, reset_less=True)
         spare_valid = Signal()
         m.d.comb += [
+            self.o.payload.eq(payload),
             self.i.ready.eq(~spare_valid),
             self.o_will_block.eq(self.o.valid & ~self.o.ready & (spare_valid | self.i.valid)),
         ]
         with m.If(~self.o.valid | self.o.ready):
             with m.If(spare_valid):
-                m.d.sync += [self.o.payload.eq(spare), self.o.valid.eq(1), spare_valid.eq(0)]
+                m.d.sync += [payload.eq(spare), self.o.valid.eq(1), spare_valid.eq(0)]
             with m.Else():
-                m.d.sync += [self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid)]
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [spare.eq(self.i.payload), spare_valid.eq(1)]
+                m.d.sync += [payload.eq(self.i.payload), self.o.valid.eq(self.i.valid)]
+        with m.Elif(self.i.valid):
+            m.d.sync += spare_valid.eq(1)
+        with m.If(~spare_valid):
+            m.d.sync += spare.eq(self.i.payload)
         return m

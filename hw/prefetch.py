@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In, Out
 class Prefetch(wiring.Component):
     """A FIFO in block RAM. Whoever writes sees to it that there is a place.
 
-    Latency 2 cycles; 1 word in and 1 word out per cycle; back-pressure on `o`. It holds `depth` words
-    besides the one at `o`.
+    Latency 3 cycles; 1 word in and 1 word out per cycle; back-pressure on `o`. A word's place is free
+    when it leaves at `o`; then `depth` words can never be too many.
 
     Attributes:
     ----------
@@ -23,7 +23,7 @@ class Prefetch(wiring.Component):
         )
 
     def elaborate(self, _platform: object) -> Module:
-        """The RAM's own output register is the output: a multiplexer behind it would come too late.
+        """Behind the RAM's own output register is another one: a RAM takes most of a cycle to answer.
 
         A place is read a cycle after it was written or later, so what a read gives while the same place
         is written is of no account; `no_rw_check` says so to Yosys, which would else add a bypass.
@@ -33,8 +33,11 @@ class Prefetch(wiring.Component):
             shape=self._shape, depth=self._depth, init=[], attrs={"no_rw_check": 1}
         )
         write, read = words.write_port(), words.read_port()
-        waiting = Signal(range(self._depth + 1))  # words behind the one at `o`
-        level = Signal(range(self._depth + 2))  # all words, for who watches from outside
+        following = Signal.like(read.addr, init=1 % self._depth)  # the place to read after the next one
+        unread, answered = Signal(), Signal()  # words in the RAM, and at its output
+        payload = Signal(self._shape, reset_less=True)
+        moves = Signal()
+        level = Signal(range(self._depth + 1))  # for who watches from outside
 
         def next_place(at: Signal) -> Mux:
             return Mux(at == self._depth - 1, 0, at + 1)
@@ -42,18 +45,20 @@ class Prefetch(wiring.Component):
         m.d.comb += [
             write.data.eq(self.i_word),
             write.en.eq(self.i_write),
-            read.en.eq(self.o_some & (~self.o.valid | self.o.ready)),
-            self.o.payload.eq(read.data),
-            level.eq(waiting + self.o.valid),
+            moves.eq(~self.o.valid | self.o.ready),
+            read.en.eq(unread & (~answered | moves)),
+            self.o.payload.eq(payload),
+            self.o_some.eq(unread | answered),
         ]
         m.d.sync += [
-            waiting.eq(waiting + self.i_write - read.en),
-            self.o_some.eq(self.i_write | Mux(read.en, waiting != 1, self.o_some)),
+            unread.eq(self.i_write | Mux(read.en, following != write.addr, unread)),
+            answered.eq(read.en | (answered & ~moves)),
+            level.eq(level + self.i_write - (self.o.valid & self.o.ready)),
         ]
         with m.If(self.i_write):
             m.d.sync += write.addr.eq(next_place(write.addr))
         with m.If(read.en):
-            m.d.sync += read.addr.eq(next_place(read.addr))
-        with m.If(~self.o.valid | self.o.ready):
-            m.d.sync += self.o.valid.eq(self.o_some)
+            m.d.sync += [read.addr.eq(following), following.eq(next_place(following))]
+        with m.If(moves):
+            m.d.sync += [self.o.valid.eq(answered), payload.eq(read.data)]
         return m

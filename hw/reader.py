@@ -24,14 +24,14 @@ class Reader(wiring.Component):
     Bursts are as long as `burst_beats`, the 4 KiB rule and the descriptor allow. The next
     descriptor's bursts follow the last one's without a pause.
 
-    Latency 5 cycles from descriptor to ARVALID, 2 (with a gearbox 3) from R to `o`; 1 bus word per cycle
+    Latency 5 cycles from descriptor to ARVALID, 3 (with a gearbox 4) from R to `o`; 1 bus word per cycle
     and 1 burst every 2; any back-pressure on AR and `o`.
 
     Attributes:
     ----------
     i: descriptors. m_axi: the memory. o: words of one beat, the first one holding the first byte.
     i_stop: ask for nothing more and forget the descriptor. Bursts already asked for still come.
-    o_idle: nothing is asked for, under way or waiting at `o`.
+    o_idle: nothing is asked for, under way or waiting at `o`; a cycle late.
     """
 
     def __init__(self, p: DecoderParams) -> None:
@@ -157,15 +157,16 @@ class Reader(wiring.Component):
             gearbox.i.valid.eq(prefetch.o.valid),
             prefetch.o.ready.eq(gearbox.i.ready),
             popped.eq(prefetch.o.valid & prefetch.o.ready),
-            self.o_idle.eq(
-                none
-                & ~burst_valid
-                & ~axi.arvalid
-                & ~bursts.r_rdy
-                & ~prefetch.o_some
-                & ~prefetch.o.valid
-                & ~gearbox.o.valid
-            ),
         ]
+        m.d.sync += self.o_idle.eq(
+            none
+            & ~(self.i.valid & self.i.ready)
+            & ~burst_valid
+            & ~axi.arvalid
+            & ~bursts.r_rdy
+            & ~prefetch.o_some
+            & ~prefetch.o.valid
+            & ~gearbox.o.valid
+        )
         connect(m, gearbox.o, flipped(self.o))
         return m

@@ -77,8 +77,12 @@ class Rows(wiring.Component):
         total = p.precision.total
         v_min = [*self._fields(m, section, "v_min"), Const(0)]
         cum = [*self._fields(m, section, "cum"), Const(0)]
-        good = Signal(p.rows + 2)
-        m.d.sync += [good[p.rows :].eq(Cat(v_min[0] == 0, cum[0] == 0)), self.o_good.eq(good.all())]
+        tiles_values, tiles_counts = Signal(p.rows), Signal(p.rows)
+        start_at_0 = Signal(2)
+        m.d.sync += [
+            start_at_0.eq(Cat(v_min[0] == 0, cum[0] == 0)),
+            self.o_good.eq(Cat(tiles_values, tiles_counts, start_at_0).all()),
+        ]
         values = Signal(p.value_bits + 1)
         middle = Signal(p.value_bits)
         are_here, are_final = Signal(p.rows), Signal(p.rows)
@@ -102,6 +106,7 @@ class Rows(wiring.Component):
             ]
             m.d.sync += [
                 out.last.eq(v_end - v_min[row] - 1),
-                good[row].eq(~here | ((v_min[row] < v_end) & (cum[row] <= cum_end))),
+                tiles_values[row].eq(~here | (v_min[row] < v_end)),
+                tiles_counts[row].eq(~here | (cum[row] <= cum_end)),
             ]
         return m

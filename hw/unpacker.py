@@ -38,7 +38,8 @@ class BitWindow(wiring.Component):
         self._p = p
         self.most = most_header_bits(p) + GROUP_VALUES * p.value_bits
         beat = 8 * p.beat_bytes
-        self.beats = -(-(beat - 1 + self.most) // beat)
+        # One more than a slot can need: the last one may still be full when the next beat comes.
+        self.beats = -(-(beat - 1 + self.most) // beat) + 1
         super().__init__(
             {
                 "i": In(stream.Signature(beat)),

@@ -25,7 +25,7 @@ class Window(wiring.Component):
     o_ready: a step may run.
     o_bits: the next 32 bits.
     o_left: bits held; at the lane's end only those of its last byte may be left.
-    o_overrun: a step took more bits than the lane had; stays until cleared.
+    o_overrun: a step took more bits than the lane had; known 2 cycles after it, stays until cleared.
     """
 
     i_word: In(WORD_BITS)
@@ -69,14 +69,23 @@ class Window(wiring.Component):
                 words[1].eq(Mux(self.i_word_valid, self.i_word, 0)),
                 valid[1].eq(self.i_word_valid),
             ]
-        beyond = end[:log2_word] != 0
-        short = Mux(valid[0], ~valid[1] & end[log2_word] & beyond, self.i_take != 0)
-        m.d.sync += self.o_overrun.eq(self.o_overrun | (self.i_step & short))
+        # Whether that was too much is found a cycle later.
+        stepped, crossed, took = Signal(), Signal(), Signal()
+        had = Signal(2)
+        short = Mux(had[0], ~had[1] & crossed & (at != 0), took)
+        m.d.sync += [
+            stepped.eq(self.i_step),
+            crossed.eq(end[log2_word]),
+            took.eq(self.i_take != 0),
+            had.eq(Cat(valid)),
+            self.o_overrun.eq(self.o_overrun | (stepped & short)),
+        ]
         with m.If(self.i_clear):
             m.d.sync += [
                 at.eq(0),
                 valid[0].eq(0),
                 valid[1].eq(0),
+                stepped.eq(0),
                 self.o_overrun.eq(0),
                 *(word.eq(0) for word in words),
             ]

@@ -12,7 +12,8 @@ namespace atalanta {
 
 // hw.aligner.Aligner: when a piece of the stream can be pulled.
 //
-// Words come into the register `next` and from there into `word`, pulls into a queue of two.
+// Words come into the register `next` and from there into `word`, the next descriptor's behind this one's; pulls
+// into a queue of two.
 class Aligner {
  public:
   struct Pull {  // cycles in which a pull is noted and in which its piece is cut out
@@ -21,13 +22,13 @@ class Aligner {
 
   Aligner(const DecoderParams& p, Words& words) : p_(p), words_(words) {}
 
-  void open(i64 tensor, i64 cycle) {
-    words_.open(tensor);
-    left_ = words_.words(tensor);
+  void open(i64 tensor) {
+    if (tensor == 0) {
+      fetch(0);
+      advance(0);
+    }
+    held_ = words_.words(tensor);
     at_ = words_.offset(tensor);
-    next_ = cycle;
-    fetch(cycle + 1);
-    advance(0);
   }
 
   // Pulls `size` bytes, asked for from cycle `from` on.
@@ -40,7 +41,7 @@ class Aligner {
     if (end > p_.beat_bytes) cut = std::max(cut, next_ + 1);
     last_used_ = word_;
     at_ = end % p_.beat_bytes;
-    if (end >= p_.beat_bytes) advance(cut);
+    if (end >= p_.beat_bytes) use_up(cut);
     if (end > p_.beat_bytes) last_used_ = word_;
     append(starved, first, cut - 1);
     cut_before_ = cut_;
@@ -58,20 +59,16 @@ class Aligner {
     if (pulled == 0) return 0;
     bytes += pulled * p_.beat_bytes;
     left_ -= pulled;
+    held_ -= pulled;
     cut_ = word_ = next_ = last_used_ = base + pace[pulled - 1];
     cut_before_ = base + pace[pulled - 2];
     return pulled;
   }
 
-  // Throws away what is left, from cycle `from` on; the first cycle in which nothing is.
+  // Throws away what is left of the descriptor, from cycle `from` on; the first cycle in which nothing is.
   i64 drop(i64 from) {
-    i64 cycle = from;
-    while (word_ != kUnknown) {
-      cycle = std::max(cycle, word_ + 1);
-      advance(cycle);
-      if (word_ == kUnknown) ++cycle;
-    }
-    return cycle;
+    while (held_ > 0 && word_ != kUnknown) use_up(std::max({from, word_ + 1, cut_ + 1}));
+    return closed_;
   }
 
   i64 at() const { return at_; }
@@ -84,11 +81,21 @@ class Aligner {
   void fetch(i64 from) {
     const i64 before = next_;
     next_ = kUnknown;
-    if (left_ == 0) return;
+    if (left_ == 0) {
+      if (fetching_ + 1 == words_.tensors()) return;
+      words_.open(++fetching_);
+      left_ = words_.words(fetching_);
+    }
     const i64 taken = std::max(before + 1, words_.next());  // there are two places ahead of `word`
     words_.pop(taken);
     next_ = std::max(from, taken);
     --left_;
+  }
+
+  // The word at hand goes, in cycle `cycle`.
+  void use_up(i64 cycle) {
+    if (--held_ == 0) closed_ = cycle + 1;
+    advance(cycle);
   }
 
   // `word` is free from cycle `from` on.
@@ -101,8 +108,10 @@ class Aligner {
 
   const DecoderParams& p_;
   Words& words_;
-  i64 left_ = 0, at_ = 0, last_used_ = 0;
-  i64 word_ = kUnknown, next_ = kUnknown;  // when these came to be what they are
+  i64 fetching_ = -1, left_ = 0;           // the tensor whose words come in, and how many are yet to come
+  i64 held_ = 0, closed_ = 0;              // words of the descriptor that have not gone; when none was left
+  i64 at_ = 0, last_used_ = 0;
+  i64 word_ = kUnknown, next_ = -1;        // when these came to be what they are
   i64 cut_before_ = -1, cut_ = -1;
 };
 

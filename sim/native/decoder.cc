@@ -87,7 +87,7 @@ i64 Decoder::header(const DecoderSegment& segment, i64 from) {
 // hw.payload_crc.PayloadCrc: when o_done is high.
 i64 Decoder::crc_done(const DecoderSegment& segment, i64 start, i64 at) const {
   const i64 zeros = (p_.beat_bytes - (at + segment.payload_bytes) % p_.beat_bytes) % p_.beat_bytes;
-  i64 done = start + 2 + std::max<i64>(zeros, 2);
+  i64 done = start + std::max<i64>(zeros + 1, 4);  // the announced CRC sets out a cycle before
   if (segment.payload_bytes != 0) done = std::max(done, std::max(start + 2, aligner_.last_used() + 1) + 3);
   return done;
 }
@@ -182,7 +182,7 @@ i64 Decoder::groups(const DecoderSegment& segment, i64 checked) {
   i64 width_bits = 0;
   while (p_.value_bits >> width_bits) ++width_bits;
   const i64 most = width_bits + 16 + 16 * p_.value_bits;          // hw.unpacker.BitWindow.most
-  const i64 window = (beat_bits - 1 + most + beat_bits - 1) / beat_bits;
+  const i64 window = (beat_bits - 1 + most + beat_bits - 1) / beat_bits + 1;
   Slots slots(emitters_[0], segment.slots, kUnpackSlots, 16, start_);
   std::vector<i64> loaded(static_cast<std::size_t>(segment.beats));
   Aligner::Pull pull{-1, -1};
@@ -256,8 +256,8 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
     const i64 taken = std::max(idle, words_.accepted(tensor) + 1);
     append(idles, idle, taken - 1);
     words_.parsed(taken);
-    aligner_.open(tensor, taken);
-    i64 from = taken + 1, verdict = 0;
+    aligner_.open(tensor);
+    i64 from = taken + 1, verdict = 0, gone = 0;
     for (i64 s = 0; s < tensors_[tensor].segments; ++s) {
       const DecoderSegment& segment = segments_[tensors_[tensor].first_segment + s];
       const i64 checked = header(segment, from);
@@ -269,9 +269,10 @@ std::string Decoder::run(DecoderStats* stats, i64* ends) {
                           crc_done(segment, checked, at)});
       finish(segment, verdict);
       from = verdict + 1;
+      gone = segment.payload_bytes ? std::max(pulled + 2, checked + 4) : checked + 2;  // hw.header: o_drop
     }
     ends[tensor] = output_.left();
-    idle = aligner_.drop(from) + 1;
+    idle = std::max(from, aligner_.drop(gone));
     if (words_.failed()) return refusal(tensor);
   }
   const i64 end = output_.left();

@@ -14,7 +14,7 @@ namespace atalanta {
 
 inline constexpr i64 kPageBytes = 4096;
 inline constexpr i64 kDescriptors = 4;  // hw.core.DESCRIPTORS
-inline constexpr i64 kPrefetch = 2;     // hw.reader: from R to the prefetch FIFO's output
+inline constexpr i64 kPrefetch = 3;     // hw.reader: from R to the prefetch FIFO's output
 
 // hw.reader.Reader and hw.gearbox.Gearbox: when each word of one beat is offered to the aligner.
 //
@@ -40,6 +40,7 @@ class Words {
   void parsed(i64 cycle) { parsed_.push_back(cycle); }  // the parser has taken the next descriptor
   bool failed() const { return refused_; }
   Accept answer() const { return answer_; }
+  i64 tensors() const { return count_; }
   i64 asking() const { return static_cast<i64>(accepted_.size()) - 1; }  // the tensor whose words are asked for
   i64 bursts() const { return bursts_; }
   i64 bus_words() const { return arrived_; }

@@ -80,7 +80,7 @@ def steps_are_golden(s: Spec, p: DecoderParams, component: type[Coder] = Coder) 
     m.d.comb += dut.i_table.eq(table)
     cum = legal_table(s, p, table)
 
-    low, delta = Signal(code), s.peek("dut.take_delta", code)
+    low, delta = Signal(code), s.peek("dut.take_delta", code) | s.peek("dut.take_refill", code)
     span, high = s.peek("dut.take_range", code + 1), Signal(code)
     m.d.comb += [low.eq(s.peek("dut.take_low", code - 1)), high.eq(low + span - 1)]
     legal = (span == high - low + 1) & is_window(low, high, p.precision) & (delta < span)
@@ -178,7 +178,7 @@ def test_published_coder(check: Prove) -> None:
         ('s["low"] + s["end"] - 1)', 's["low"] + s["end"])', "window"),
         ("(bits >> cut_shift) &", "bits &", "value"),
         ("offset > last[-1]", "offset >= last[-1]", "illegal"),
-        ('"delta": (end_delta & ~self.i_initial.replicate(code))', '"delta": end_delta', "first"),
+        ('"delta": end_delta & ~self.i_initial.replicate(code)', '"delta": end_delta', "first"),
         (
             '"take": s["shift"] + data.View(row_layout(p), s["row"]).offset_bits',
             '"take": s["shift"]',

@@ -130,7 +130,7 @@ def hands_on_exactly(s: Spec, p: DecoderParams = P, component: type[Reader] = Re
 WAIT = 1
 """Cycles that a fair bus lets a request or an answer wait."""
 STOP_CYCLES = 14
-BEAT_CYCLES = 13
+BEAT_CYCLES = 14
 
 
 def gets_on(s: Spec, p: DecoderParams = P, component: type[Reader] = Reader) -> None:

@@ -92,7 +92,6 @@ class AlignerBench:
         dut, random = self.dut, Random(1)
         for d, words in zip(self.descriptors, self.words, strict=True):
             assert not ctx.get(dut.o_busy)
-            assert not ctx.get(dut.i.ready), "a closed aligner takes nothing"
             ctx.set(dut.i_open, 1)
             ctx.set(dut.i_offset, d.offset)
             await ctx.tick()
@@ -103,11 +102,13 @@ class AlignerBench:
                 at += size
             while self.due:
                 await ctx.tick()
-            if ctx.get(dut.o_held):
-                assert ctx.get(dut.o_word) == words[(d.offset + at) // self.p.beat_bytes]["data"]
+            place = (d.offset + at) // self.p.beat_bytes
+            if ctx.get(dut.o_held) and place < len(words):  # else it is the next descriptor's
+                assert ctx.get(dut.o_word) == words[place]["data"]
             ctx.set(dut.i_drop, 1)
             while ctx.get(dut.o_busy):
                 await ctx.tick()
+            await ctx.tick().repeat(random.randint(1, 3))  # the next descriptor's words are not dropped
             ctx.set(dut.i_drop, 0)
             assert ctx.get(dut.o_error) == (d.error_word >= 0)
 

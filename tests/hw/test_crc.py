@@ -9,7 +9,7 @@ from hw_bench import Bench, Pauses, every_pause
 
 from atalanta.hw.crc import Crc
 
-LATENCY = 1
+LATENCY = 2
 
 
 @pytest.mark.parametrize("nbytes", [1, 4, 16, 64])
@@ -33,8 +33,9 @@ def test_crc_of_blocks_is_zlibs(nbytes: int, pauses: Pauses) -> None:
                 ctx.set(dut.i_valid, 1)
                 ctx.set(dut.i_first, block == 0)
                 assert ctx.get(dut.o_crc) == before, "before its clock edge a block has no effect"
-                await ctx.tick().repeat(LATENCY)
+                await ctx.tick()
                 ctx.set(dut.i_valid, 0)
+                await ctx.tick().repeat(LATENCY - 1)
                 done += chunk
                 assert ctx.get(dut.o_crc) == zlib.crc32(done)
 
@@ -53,8 +54,10 @@ def test_one_block_per_cycle() -> None:
             ctx.set(dut.i_first, at == 0)
             ctx.set(dut.i_data, int.from_bytes(data[at : at + 16], "little"))
             await ctx.tick()
+        ctx.set(dut.i_valid, 0)
+        await ctx.tick().repeat(LATENCY - 1)
         assert ctx.get(dut.o_crc) == zlib.crc32(data)
 
     bench.add(blocks)
     bench.run()
-    assert bench.cycle == len(data) // 16
+    assert bench.cycle == len(data) // 16 + LATENCY - 1

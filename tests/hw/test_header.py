@@ -120,8 +120,8 @@ class HeaderBench:
             ctx.set(dut.i_crc_good, good)
             pause = pause - 1 if pause else self._pauses.gap(self._random)
             self._accept(ctx, verdict, not pause)
-            if ctx.get(dut.o_payload_start):
-                self.checks.append((-(-header_bytes // BLOCK_BYTES), self._bench.cycle - first_pull))
+            if ctx.get(dut.o_payload_start):  # a cycle before it is accepted
+                self.checks.append((-(-header_bytes // BLOCK_BYTES), self._bench.cycle + 1 - first_pull))
                 left, header_bytes = ctx.get(dut.o_payload_size), 0
                 good = crc32(data[at : at + left]) == ctx.get(dut.o_payload_crc)
             # The aligner gives the parser's bytes later; the payload's go to decoders.

@@ -97,6 +97,7 @@ class LaneBench:
             ctx.set(dut.i_beats_left, beats)
             await ctx.tick()
             ctx.set(dut.i_load, 0)
+            await ctx.tick()
             for _ in range(p.lane_depth):
                 ctx.set(dut.i_prime, 1)
                 await ctx.tick()

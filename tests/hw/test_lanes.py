@@ -93,6 +93,7 @@ class LanesBench:
                 ctx.set(dut.i_load, sum(1 << lane for lane in here))
                 await ctx.tick()
             ctx.set(dut.i_load, 0)
+            await ctx.tick()
             head = one.segment.header
             table = hardware_rows(one.segment.layout.table, p, signed=head.signed)
             ctx.set(dut.i.payload, {

@@ -13,7 +13,7 @@ LATENCY = 3
 """Cycles from the last word to `o_done`, unless the announced CRC is still being led through zeros."""
 
 
-HELD_FOR = 2
+HELD_FOR = 3
 """Cycles after the start in which the word at hand stays: nobody pulls that early."""
 
 
@@ -40,7 +40,7 @@ class Feeder:
         ctx.set(dut.i_expected, announced)
         ctx.set(dut.i_held, held)
         ctx.set(dut.i_word, words.pop(0) if held else self.random.getrandbits(8 * size))
-        await self._tick(ctx, done=False)
+        await ctx.tick()
         ctx.set(dut.i_start, 0)
         for _ in range(HELD_FOR):
             await self._tick(ctx, done=False)

@@ -16,7 +16,7 @@ from atalanta.hw.reader import Reader
 AR_LATENCY = 5
 """Cycles from a descriptor to ARVALID."""
 
-R_LATENCY = 2
+R_LATENCY = 3
 """Cycles from R to `o`, without the gearbox's."""
 
 

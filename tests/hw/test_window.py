@@ -37,21 +37,24 @@ def drive(
         ctx.set(dut.i_ended, 1)
 
     async def decoder(ctx: Any) -> None:
-        random, at = Random(seed + 1), 0
+        random, at, before = Random(seed + 1), 0, 0  # before: bits taken two cycles ago
         for bits in takes:
             for _ in range(take.gap(random)):
                 ctx.set(dut.i_take, random.randint(0, WORD_BITS))
                 await ctx.tick()
+                before = at
             ctx.set(dut.i_take, bits)
             while not ctx.get(dut.o_ready):
                 await ctx.tick()
+                before = at
             assert ctx.get(dut.o_bits) == text >> at & ((1 << WORD_BITS) - 1)
-            assert ctx.get(dut.o_overrun) == (at > WORD_BITS * len(words))
+            assert ctx.get(dut.o_overrun) == (before > WORD_BITS * len(words))
             ctx.set(dut.i_step, 1)
             await ctx.tick()
             steps.append(bench.cycle - 1)
             ctx.set(dut.i_step, 0)
-            at += bits
+            before, at = at, at + bits
+        await ctx.tick()
         assert ctx.get(dut.o_overrun) == (at > WORD_BITS * len(words))
         if 0 <= WORD_BITS * len(words) - at < WORD_BITS:
             for _ in range(LATENCY):
@@ -150,6 +153,7 @@ def test_clear_forgets_everything() -> None:
         ctx.set(dut.i_step, 1)
         await ctx.tick().repeat(5)
         ctx.set(dut.i_step, 0)
+        await ctx.tick()
         assert ctx.get(dut.o_overrun)
         ctx.set(dut.i_clear, 1)
         await ctx.tick()
