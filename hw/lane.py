@@ -46,7 +46,7 @@ class BeatFifo(wiring.Component):
                 "i_word_ready": In(1),
                 "o_pop": Out(1),
                 "o_pop_last": Out(1),
-                "o_ended": Out(1, init=1),
+                "o_ended": Out(1),
                 "o_spare_bits": Out(range(WORD_BITS)),
             }
         )
@@ -91,6 +91,7 @@ class BeatFifo(wiring.Component):
             self.o_word_valid.eq(here_valid | kept_valid),
             self.o_pop.eq(self.o_word_valid & offered.ends_beat & self.i_word_ready),
             self.o_pop_last.eq(self.o_word_valid & offered.ends_lane & self.i_word_ready),
+            self.o_ended.eq(finished & ~kept_valid),  # a word kept then is the lane's last
         ]
         m.d.sync += kept_valid.eq(self.o_word_valid & ~self.i_word_ready)
         with m.If(~kept_valid):
@@ -104,10 +105,8 @@ class BeatFifo(wiring.Component):
         bytes_m1 = beat.size_m1[: (WORD_BITS // 8 - 1).bit_length()]
         with m.If(frees & beat.last):
             m.d.sync += [finished.eq(1), self.o_spare_bits.eq(~bytes_m1 << 3)]
-        with m.If(self.o_pop_last):
-            m.d.sync += self.o_ended.eq(1)
         with m.If(self.i_start):
-            m.d.sync += [finished.eq(self.i_empty), self.o_ended.eq(self.i_empty), self.o_spare_bits.eq(0)]
+            m.d.sync += [finished.eq(self.i_empty), self.o_spare_bits.eq(0)]
         return m
 
 
@@ -172,9 +171,8 @@ class Lane(wiring.Component):
         # An ask leaves through a register: what it is made of comes late in the cycle. So does what it
         # means for the next one, which therefore chooses between two comparisons made beforehand.
         more_than = Signal(2)
-        m.d.comb += [
-            asks.eq((self.i_prime | (fifo.o_pop & started)) & Mux(self.o_ask, more_than[1], more_than[0])),
-        ]
+        may_ask = Mux(self.o_ask, more_than[1], more_than[0])
+        m.d.comb += asks.eq((self.i_prime & may_ask) | (started & may_ask & fifo.o_pop))
         m.d.sync += [
             self.o_ask.eq(asks),
             self.o_ask_last.eq(Mux(self.o_ask, beats_left == 2, beats_left == 1)),

@@ -68,12 +68,14 @@ class PayloadCrc(wiring.Component):
         # In the first and the last word only these bytes are the payload's.
         words = Signal(33 - word_bits)
         from_at, to_end = Signal(nbytes), Signal(nbytes)
+        single = Signal()  # there is but one word
         with m.If(start[1]):
             last = (end - 1)[:word_bits]
             m.d.sync += [
                 words.eq((end + (nbytes - 1)) >> word_bits),
                 from_at.eq(Cat(byte >= at for byte in range(nbytes))),
                 to_end.eq(Cat(byte <= last for byte in range(nbytes))),
+                single.eq((end[word_bits + 1 :] == 0) & (~end[word_bits] | (end[:word_bits] == 0))),
             ]
 
         # The next word: whether there is one, its bytes, and what the initial ones become with it. An empty
@@ -87,9 +89,9 @@ class PayloadCrc(wiring.Component):
         with m.If(start[2]):
             m.d.sync += [
                 some.eq(~empty),
-                one.eq(words == 1),
+                one.eq(single),
                 two.eq(words == 2),
-                keep.eq(from_at & Mux(words == 1, to_end, -1)),
+                keep.eq(from_at & Mux(single, to_end, -1)),
                 at_once.eq(after_ones[at]),
             ]
         with m.Elif(use):
