@@ -111,13 +111,13 @@ class Reader(wiring.Component):
         with m.Elif(issue):
             m.d.sync += burst_valid.eq(0)
 
-        # Ask when there is room for all of it; room once found does not go away.
+        # Ask when there is room for all of it, and for what is known of it; room once found does not go away.
         free = Signal(range(p.prefetch + 1), init=p.prefetch)
         popped = Signal()
-        m.d.comb += issue.eq(fits & bursts.w_rdy & (~axi.arvalid | axi.arready) & ~self.i_stop)
+        m.d.comb += issue.eq(fits & (~axi.arvalid | axi.arready) & ~self.i_stop)
         m.d.sync += [
             free.eq(free + popped - Mux(issue, burst, 0)),
-            fits.eq(burst_valid & (free >= burst) & ~issue),
+            fits.eq(burst_valid & (free >= burst) & bursts.w_rdy & ~issue),
         ]
         with m.If(self.i_stop):
             m.d.sync += [none.eq(1), length_known.eq(0), burst_valid.eq(0), fits.eq(0)]

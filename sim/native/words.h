@@ -203,12 +203,12 @@ class Words {
     if (burst_ == 0 && !load()) return kUnknown;
     i64 issue = std::max(load_ + 2, handshake_);  // `fits` lies between
     const i64 end = bursts_ - p_.outstanding;
-    if (end >= 0) {  // `bursts` has a free place in the cycle after a burst's last beat
+    if (end >= 0) {  // `bursts` has a free place in the cycle after a burst's last beat, `fits` sees that in the next
       if (ends_.count() <= end) {
         *most = open_.front();
         return kUnknown;
       }
-      issue = std::max(issue, ends_[end] + 1);
+      issue = std::max(issue, ends_[end] + 2);
     }
     const i64 needed = words_issued_ + burst_ - p_.prefetch;
     if (needed > 0) {  // `free` counts a pop in the cycle after, `fits` sees that in the next
