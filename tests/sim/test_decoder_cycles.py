@@ -65,15 +65,15 @@ def test_latency_is_paid_once_if_the_prefetch_covers_it(codec):
 
 @pytest.mark.parametrize("latency", [1, 7, 100])
 @pytest.mark.parametrize("burst_beats", [1, 4, 16])
-def test_one_outstanding_burst_takes_latency_plus_beats_plus_one(latency, burst_beats):
-    # A burst's last beat frees its place in the next cycle, and the cycle after that is the handshake:
-    # so bursts follow each other every latency + beats + 1 cycles, whatever is behind them.
+def test_one_outstanding_burst_takes_latency_plus_beats_plus_two(latency, burst_beats):
+    # A burst's last beat frees its place in the next cycle, a register notes that, and the cycle after it is
+    # the handshake: so bursts follow each other every latency + beats + 2 cycles, whatever is behind them.
     p = decoder(burst_beats=burst_beats, outstanding=1, prefetch=4096)
     raw = [encoded(values(n, seed=1), "raw") for n in (4096, 4096 + 64 * BITS_128 * burst_beats)]
     bursts = [bursts_of(0x1000, len(stream), p) for stream in raw]
     cycles = [runs([stream], p, latency=latency).cycles for stream in raw]
     # Only where memory is the limit: 16 values a beat and slot are decoded faster than they come.
-    assert cycles[1] - cycles[0] == (bursts[1] - bursts[0]) * (latency + burst_beats + 1)
+    assert cycles[1] - cycles[0] == (bursts[1] - bursts[0]) * (latency + burst_beats + 2)
 
 
 @pytest.mark.parametrize("rate", [Fraction(1), Fraction(4), Fraction(16, 3)])
