@@ -1,15 +1,14 @@
 """Lattice ECP5: Yosys and nextpnr."""
 
+import inspect
 import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atalanta.golden.decoder import DecoderParams
-from atalanta.tools.synth import netlist, tools
-from atalanta.tools.synth.fanout import MOST, copy_drivers
+from atalanta.tools.synth import fanout, netlist, ram_registers, tools
 from atalanta.tools.synth.parts import TOP, verilog_with_registers
-from atalanta.tools.synth.ram_registers import use_output_registers
 from atalanta.tools.synth.result import Path as TimingPath
 from atalanta.tools.synth.result import Result
 
@@ -22,9 +21,6 @@ NAME = "ecp5"
 DEVICES = ("12k", "25k", "45k", "85k")
 SPEEDS = (6, 7, 8)
 _PACKAGE = {"12k": "CABGA381", "25k": "CABGA381", "45k": "CABGA381", "85k": "CABGA756"}
-
-FLOW = "2"
-"""To be raised when what is done to a netlist changes: results are kept by it."""
 
 # Flattened and cleaned before anything else: ABC9 stops on some hierarchies. Multiplexers of LUTs are
 # left out because they spread the logic over more places, which costs more in wires than it saves.
@@ -101,8 +97,8 @@ def synthesise(part: str, p: DecoderParams, *, device: str, speed: int, mhz: flo
     def work(folder: Path) -> Result:
         (folder / f"{TOP}.v").write_text(verilog)
         tools.yosys(_SCRIPT, folder)
-        use_output_registers(folder / "netlist.json")
-        copy_drivers(folder / "netlist.json", ("LUT4", "TRELLIS_FF"))
+        ram_registers.use_output_registers(folder / "netlist.json")
+        fanout.copy_drivers(folder / "netlist.json", ("LUT4", "TRELLIS_FF"))
         reports = [_place_and_route(folder, device, speed, mhz, seed) for seed in range(1, seeds + 1)]
         fmax = [next(iter(r["fmax"].values()))["achieved"] for r in reports]
         best = reports[fmax.index(max(fmax))]
@@ -116,9 +112,8 @@ def synthesise(part: str, p: DecoderParams, *, device: str, speed: int, mhz: flo
         }
         return Result(part, NAME, area, [round(f, 1) for f in fmax], _timing_path(best))
 
-    return tools.cached(
-        [NAME, FLOW, _SCRIPT, str(MOST), verilog, device, str(speed), str(mhz), str(seeds)], work
-    )
+    passes = [inspect.getsource(module) for module in (ram_registers, fanout)]
+    return tools.cached([NAME, _SCRIPT, *passes, verilog, device, str(speed), str(mhz), str(seeds)], work)
 
 
 def _place_and_route(folder: Path, device: str, speed: int, mhz: float, seed: int) -> dict[str, Any]:

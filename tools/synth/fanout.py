@@ -5,11 +5,11 @@ and so far from all else that it drives. With a copy for every few dozen, each l
 """
 
 import json
-from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from atalanta.tools.synth.netlist import sinks
 from atalanta.tools.synth.parts import TOP
 
 MOST = 50
@@ -19,15 +19,11 @@ MOST = 50
 def _copy_once(cells: dict[str, Any], kinds: tuple[str, ...], free: int) -> int:
     """Copies every cell of these kinds that drives too many; the first number that no net has then."""
     driver: dict[int, tuple[str, str]] = {}
-    sinks: defaultdict[int, list[tuple[str, str, int]]] = defaultdict(list)
     for name, cell in cells.items():
         for pin, nets in cell["connections"].items():
             if cell["port_directions"][pin] == "output":
                 driver |= dict.fromkeys(nets, (name, pin))
-            else:
-                for place, net in enumerate(nets):
-                    sinks[net].append((name, pin, place))
-    for net, places in sinks.items():
+    for net, places in sinks(cells).items():
         name, pin = driver.get(net, ("", ""))
         if len(places) <= MOST or not name or cells[name]["type"] not in kinds:
             continue

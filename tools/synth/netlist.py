@@ -1,9 +1,22 @@
 """What is in a netlist that Yosys has written as JSON."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from atalanta.tools.synth.parts import TOP
+
+
+def sinks(cells: dict[str, Any]) -> defaultdict[int, list[tuple[str, str, int]]]:
+    """Where each net goes: cells, their pins, and the place among a pin's nets."""
+    found: defaultdict[int, list[tuple[str, str, int]]] = defaultdict(list)
+    for name, cell in cells.items():
+        for pin, nets in cell["connections"].items():
+            if cell["port_directions"][pin] != "output":
+                for place, net in enumerate(nets):
+                    found[net].append((name, pin, place))
+    return found
 
 
 def port_registers(path: Path, kind: str, data: str, output: str) -> int:

@@ -9,29 +9,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from atalanta.tools.synth.netlist import sinks
 from atalanta.tools.synth.parts import TOP
 
 _RAM, _REGISTER = "DP16KD", "TRELLIS_FF"
 _OUTPUT = re.compile(r"DO[AB]\d+")
 _PLAIN = {"CEMUX": "CE", "CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}
 """Parameters of a register that a RAM's can stand for; its reset must be tied low."""
-
-_PORT = ("", "")
-"""What a port of the design is as a sink."""
-
-
-def _sinks(module: dict[str, Any]) -> dict[int, list[tuple[str, str]]]:
-    """Where each net goes: cells and their pins."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    for port in module["ports"].values():
-        if port["direction"] != "input":
-            found |= {net: [_PORT] for net in port["bits"]}
-    for name, cell in module["cells"].items():
-        for pin, nets in cell["connections"].items():
-            if cell["port_directions"][pin] == "input":
-                for net in nets:
-                    found.setdefault(net, []).append((name, pin))
-    return found
 
 
 def _fits(cell: dict[str, Any], ram: dict[str, Any]) -> bool:
@@ -46,16 +30,20 @@ def _fits(cell: dict[str, Any], ram: dict[str, Any]) -> bool:
 
 
 def _registers(
-    ram: dict[str, Any], cells: dict[str, Any], sinks: dict[int, list[tuple[str, str]]]
+    ram: dict[str, Any], cells: dict[str, Any], behind: dict[int, list[tuple[str, str, int]]], ports: set[int]
 ) -> dict[str, str]:
-    """The register behind each output that is used; nothing unless all have one, and one clock enable."""
+    """The register behind each output that is used; nothing unless all have one, and one clock enable.
+
+    behind: where nets go, besides ports.
+    """
     found: dict[str, str] = {}
     enables = set()
     for pin, (net,) in ((p, n) for p, n in ram["connections"].items() if _OUTPUT.fullmatch(p) and n):
-        behind = sinks.get(net, [])
-        if not behind:
+        if net in ports:
+            return {}
+        if not behind[net]:
             continue
-        (name, sink), *others = behind
+        (name, sink, _), *others = behind[net]
         if others or sink != "DI" or not _fits(cells[name], ram):
             return {}
         enables.add(cells[name]["connections"]["CE"][0])
@@ -70,9 +58,11 @@ def use_output_registers(path: Path) -> None:
     """
     netlist = json.loads(path.read_text())
     module = netlist["modules"][TOP]
-    cells, sinks = module["cells"], _sinks(module)
+    cells = module["cells"]
+    behind = sinks(cells)
+    ports = {net for port in module["ports"].values() if port["direction"] != "input" for net in port["bits"]}
     for ram in [cell for cell in cells.values() if cell["type"] == _RAM]:
-        registers = _registers(ram, cells, sinks)
+        registers = _registers(ram, cells, behind, ports)
         for pin, name in registers.items():
             wires = cells.pop(name)["connections"]
             ram["connections"] |= {pin: wires["Q"], "OCEA": wires["CE"], "OCEB": wires["CE"]}
