@@ -58,6 +58,12 @@ def test_says_what_it_is_and_nothing_of_this_machine(device: str) -> None:
     assert "src = " not in device
 
 
+def without_crcs(verilog: str) -> int:
+    """Characters of all modules but the CRCs, which every codec has and whose sums are long to write."""
+    modules = re.finditer(r"^module (\w+)\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)
+    return sum(len(module[0]) for module in modules if "crc" not in module[1])
+
+
 @pytest.mark.parametrize(
     ("gone", "part"), [(("atalanta",), "core_lanes_lane"), (("shapeshifter", "raw"), "core_unpacker")]
 )
@@ -67,7 +73,7 @@ def test_a_codec_left_out_takes_its_hardware_along(gone: tuple[str, ...], part: 
     less = to_verilog(Core(DecoderParams(**SMALL, **dict.fromkeys(gone, False))), "core")
     assert re.search(rf"^module {part}\w*\(", whole, re.MULTILINE)
     assert not re.search(rf"^module {part}\w*\(", less, re.MULTILINE)
-    assert len(less) < 0.85 * len(whole)
+    assert without_crcs(less) < 0.8 * without_crcs(whole)
 
 
 def test_a_decoder_of_nothing_is_refused() -> None:

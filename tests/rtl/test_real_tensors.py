@@ -25,8 +25,8 @@ LARGE = 1 << 16
 """Values from which on a tensor must keep up the decoder's rate, start and end included."""
 
 LARGE_WEIGHTS = ("weights.045", "weights.048", "weights.049")
-WORST_GAP = 16
-"""Most cycles without values between two tensors that wait in the queue."""
+WORST_GAP, WORST_WITH_PAUSES = 16, 20
+"""Most cycles without values between two tensors that wait in the queue; with those within the second one."""
 
 HEADER_GAP = 24
 """... besides one for each of the first beats, if lanes leave no beat to fetch these ahead."""
@@ -100,8 +100,9 @@ def gaps(core: CompiledCore, tensor: Array, sizes: tuple[int, ...] = SIZES, **co
 def test_gap_between_queued_groups(cores: Cores, samples: TensorFile, codec: str, key: str) -> None:
     """A longer tensor may pause within, where dense groups need more than a beat each."""
     sizes = tuple(size for longer in (*SIZES, 331, 7777) for size in (longer, SHORT))
-    found = gaps(cores("sixteen"), samples.read(key), sizes, codec=codec)[::2]
-    assert 0 <= min(found) <= max(found) <= WORST_GAP
+    found = gaps(cores("sixteen"), samples.read(key), sizes, codec=codec)
+    assert 0 <= min(found) <= max(found) <= WORST_WITH_PAUSES
+    assert max(found[::2]) <= WORST_GAP
 
 
 @pytest.mark.parametrize("build", ["sixteen", "one"])
